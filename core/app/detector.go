@@ -1,0 +1,177 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nightjar-nvr/nightjar/core/camera"
+	"github.com/nightjar-nvr/nightjar/core/config"
+	"github.com/nightjar-nvr/nightjar/core/httpapi"
+	"github.com/nightjar-nvr/nightjar/core/media"
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+	"github.com/nightjar-nvr/nightjar/core/vision"
+	"github.com/nightjar-nvr/nightjar/core/vision/detect"
+	"github.com/nightjar-nvr/nightjar/core/vision/models"
+	"github.com/nightjar-nvr/nightjar/core/vision/motion"
+)
+
+// detector is the shared pool and the pipeline of each camera. Without a usable model the pipelines run on motion
+// alone, and state says why and what to do.
+type detector struct {
+	pool    *detect.Pool // nil: motion only
+	streams *camera.Manager
+	cameras map[nvr.CameraID]*vision.Camera // those that the configuration has detection on for
+	order   []nvr.CameraID
+	state   httpapi.Detector
+	stills  chan struct{} // bounds decoders made for one picture
+}
+
+// newDetector never fails for want of a model: that is a state, told once.
+func newDetector(cfg *config.Config, cams *camera.Manager, sink vision.Sink, log *slog.Logger, reg prometheus.Registerer) (*detector, error) {
+	d := &detector{streams: cams, cameras: make(map[nvr.CameraID]*vision.Camera), stills: make(chan struct{}, 2)}
+	d.openPool(cfg, log, reg)
+	shared := vision.Shared{Decoders: make(chan struct{}, runtime.GOMAXPROCS(0)), Pool: d.pool, Metrics: vision.NewMetrics(reg)}
+	for _, id := range cfg.CameraIDs() {
+		stream, ok := cams.Resolve(id, nvr.Sub)
+		set, own := cfg.DetectFor(id), cfg.Cameras[id].Detect
+		if !ok || !enabled(cfg.Cameras[id].Enabled) || !set.Enabled {
+			continue // no decoder runs for a camera that nothing looks at
+		}
+		cam, err := vision.New(vision.Config{
+			Camera: id, FPS: set.FPS, Labels: set.Labels, MinScore: float32(set.MinScore), Threshold: float32(set.Threshold),
+			Motion: motion.Config{Threshold: own.MotionThreshold, MinArea: own.MotionArea},
+		}, cams.Hub(stream), shared, sink, log.With("camera_id", string(id)))
+		if err != nil {
+			return nil, err
+		}
+		d.cameras[id] = cam
+		d.order = append(d.order, id)
+	}
+	return d, nil
+}
+
+func enabled(p *bool) bool { return p == nil || *p }
+
+func (d *detector) openPool(cfg *config.Config, log *slog.Logger, reg prometheus.Registerer) {
+	d.state = httpapi.Detector{State: "disabled", Model: cfg.Detect.Model, Message: "detection is switched off in the configuration"}
+	if !cfg.Detect.Enabled {
+		return
+	}
+	model, state, err := openModel(cfg)
+	if err != nil {
+		d.state.State, d.state.Message = state, message(err)
+		d.state.Fix = "nightjar models pull " + cfg.Detect.Model
+		if state == "failed" {
+			d.state.Fix = "make build" // brings ONNX Runtime; a broken model's message names its own remedy
+		}
+		log.Warn("running on motion alone", "model", cfg.Detect.Model, "reason", d.state.Message, "fix", d.state.Fix)
+		return
+	}
+	d.pool = detect.NewPool(model, detect.PoolConfig{Workers: cfg.Detect.Workers}, log, reg)
+	d.state = httpapi.Detector{State: "ready", Model: model.Name}
+	log.Info("detector is ready", "model", model.Name, "layout", string(model.Layout), "width", model.Width, "height", model.Height,
+		"runtime", detect.RuntimeVersion())
+}
+
+// openModel finds and checks the model and its runtime. state tells a missing model from one that does not work.
+func openModel(cfg *config.Config) (m *detect.Model, state string, err error) {
+	path, err := models.New(cfg.ModelsPath(), nil).Resolve(cfg.Detect.Model)
+	if err != nil {
+		return nil, "motion_only", err
+	}
+	library, err := detect.FindLibrary(cfg.Detect.ONNXRuntime)
+	if err != nil {
+		return nil, "failed", err
+	}
+	m, err = detect.OpenModel(library, path, "")
+	return m, "failed", err
+}
+
+// message is the sentence of an error that a person may read.
+func message(err error) string {
+	var e *nvr.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// motionOnly reports whether motion itself makes events for a camera.
+func (d *detector) motionOnly(nvr.CameraID) bool { return d.pool == nil }
+
+// parts returns the pool and the pipelines as components.
+func (d *detector) parts() stage {
+	var st stage
+	if d.pool != nil {
+		st = append(st, part{name: "detector pool", run: d.pool.Run})
+	}
+	for _, id := range d.order {
+		st = append(st, part{name: "vision of " + string(id), run: untilClosed(d.cameras[id].Run)})
+	}
+	return st
+}
+
+// untilClosed waits for ctx when the hub closes first, as it does on every stop: that is no fault.
+func untilClosed(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := run(ctx)
+		if errors.Is(err, media.ErrReaderClosed) {
+			<-ctx.Done()
+		}
+		return err
+	}
+}
+
+func (d *detector) status() httpapi.Detector {
+	s := d.state
+	for _, c := range d.cameras {
+		st := c.Stats()
+		s.FPS += st.DetectFPS
+	}
+	if d.pool != nil {
+		s.InferenceMS = float64(d.pool.InferenceTime().Microseconds()) / 1000
+	}
+	return s
+}
+
+// Still implements the API's pictures: the pipeline's newest, or one decoded for the occasion.
+func (d *detector) Still(ctx context.Context, id nvr.CameraID) ([]byte, time.Time, error) {
+	none := &nvr.Error{Code: nvr.CodeNotFound, Message: fmt.Sprintf("camera %s has not sent a picture yet", id)}
+	if c := d.cameras[id]; c != nil {
+		if s := c.LatestStill(); s != nil {
+			return s.JPEG, s.Time, nil
+		}
+		return nil, time.Time{}, none
+	}
+	stream, ok := d.streams.Resolve(id, nvr.Sub)
+	if !ok || d.streams.Hub(stream).Description() == nil {
+		return nil, time.Time{}, none
+	}
+	select {
+	case d.stills <- struct{}{}:
+		defer func() { <-d.stills }()
+	case <-ctx.Done():
+		return nil, time.Time{}, ctx.Err()
+	}
+	s, err := vision.Still(ctx, d.streams.Hub(stream))
+	if err != nil {
+		none.Err = err
+		return nil, time.Time{}, none
+	}
+	return s.JPEG, s.Time, nil
+}
+
+// frameSize is the analysed picture of a camera in pixels, zeros before the first.
+func (d *detector) frameSize(id nvr.CameraID) (width, height int) {
+	if c := d.cameras[id]; c != nil {
+		st := c.Stats()
+		return st.Width, st.Height
+	}
+	return 0, 0
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# All benchmarks whose figures core/docs/benchmarks.md quotes. Each prints a ratio against the floor or a peer of the
+# same run. BENCH_CAMERAS and BENCH_SECONDS shorten the recording part.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+echo "machine: $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg)"
+echo; echo "==> recording: CPU and memory per camera, against ffmpeg -c copy (and MediaMTX where it is on the PATH)"
+go run ./core/internal/bench/record -nightjar build/nightjar -n "${BENCH_CAMERAS:-1,8,32}" -length "${BENCH_SECONDS:-30}s"
+echo; echo "==> detection: whole pipeline against bare inference plus bare decode"
+NIGHTJAR_BENCH=1 go test -v -count=1 -run 'CostRatio|StillSceneCost' ./core/vision ./core/vision/detect | grep -E 'RATIO|LATENCY|^(ok|FAIL|---)'
+go test -run '^$' -bench . ./core/vision/... ./core/media/decode | grep -E '^(Benchmark|FAIL)'
+echo; echo "==> live: from subscribing to the first fragment"
+go test -run '^$' -bench Join ./core/media/live | grep -E '^(Benchmark|ok|FAIL)'
+echo; echo "==> event latency: from the first picture with a person to the MQTT message"
+go test -run '^$' -bench EventLatency -benchtime 1x ./core/internal/bench/latency | grep -E '^(Benchmark|ok|FAIL| )'

@@ -1,0 +1,172 @@
+package httpapi
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+)
+
+// maxTimelineSpan bounds one timeline request.
+const maxTimelineSpan = 32 * 24 * time.Hour
+
+var eventKinds = []nvr.EventKind{nvr.EventObject, nvr.EventMotion, nvr.EventCamera, nvr.EventManual}
+
+// Timeline is a time range as columns. Every start is in milliseconds, delta coded: the first relative to from, each
+// further one to the one before it. A day of 16 busy cameras is about 300 KB, a twentieth of rows of objects.
+type Timeline struct {
+	From    int64            `json:"from" doc:"UTC milliseconds"`
+	To      int64            `json:"to" doc:"UTC milliseconds"`
+	Labels  []string         `json:"labels" nullable:"false"`
+	Kinds   []string         `json:"kinds" nullable:"false"`
+	Cameras []TimelineCamera `json:"cameras" nullable:"false"`
+}
+
+// TimelineCamera is one row of the timeline.
+type TimelineCamera struct {
+	ID         string         `json:"id"`
+	Recordings TimelineRuns   `json:"recordings"`
+	Gaps       TimelineGaps   `json:"gaps"`
+	Events     TimelineEvents `json:"events"`
+}
+
+// TimelineRuns are recorded runs.
+type TimelineRuns struct {
+	Start    []int64 `json:"start" nullable:"false"`
+	Duration []int64 `json:"duration" nullable:"false" doc:"Milliseconds"`
+}
+
+// TimelineGaps are intervals without recording.
+type TimelineGaps struct {
+	Start    []int64  `json:"start" nullable:"false"`
+	Duration []int64  `json:"duration" nullable:"false"`
+	Reason   []string `json:"reason" nullable:"false"`
+}
+
+// TimelineEvents are events.
+type TimelineEvents struct {
+	ID       []string `json:"id" nullable:"false"`
+	Start    []int64  `json:"start" nullable:"false"`
+	Duration []int64  `json:"duration" nullable:"false" doc:"Milliseconds, -1 while it goes on"`
+	Label    []int    `json:"label" nullable:"false" doc:"Index into labels"`
+	Kind     []int    `json:"kind" nullable:"false" doc:"Index into kinds"`
+	Score    []int    `json:"score" nullable:"false" doc:"0 to 100"`
+}
+
+// delta codes a column of UTC milliseconds.
+type delta struct{ last int64 }
+
+func (d *delta) next(t time.Time) int64 {
+	ms := t.UnixMilli()
+	v := ms - d.last
+	d.last = ms
+	return v
+}
+
+func (s *Server) registerTimeline() {
+	type input struct {
+		Cameras []string `query:"cameras" doc:"All when absent" maxItems:"256"`
+		From    int64    `query:"from" required:"true" doc:"UTC milliseconds"`
+		To      int64    `query:"to" required:"true" doc:"UTC milliseconds"`
+	}
+	type output struct{ Body Timeline }
+	register(s, operation{method: "GET", path: "/timeline", id: "getTimeline", tag: "timeline", summary: "Recordings, gaps and events of a time range, as columns", access: accessViewer},
+		func(ctx context.Context, in *input) (*output, error) {
+			r := nvr.TimeRange{Start: time.UnixMilli(in.From), End: time.UnixMilli(in.To)}
+			if d := r.Duration(); d <= 0 || d > maxTimelineSpan {
+				return nil, &nvr.Error{Code: nvr.CodeInvalid, Message: "from and to must be in order and at most 32 days apart"}
+			}
+			ids, err := s.timelineCameras(in.Cameras)
+			if err != nil {
+				return nil, err
+			}
+			t, err := s.timeline(ctx, ids, r)
+			return &output{Body: t}, err
+		})
+}
+
+func (s *Server) timelineCameras(names []string) ([]nvr.CameraID, error) {
+	var ids []nvr.CameraID
+	for _, c := range s.cameras() {
+		if len(names) == 0 || slices.Contains(names, c.ID) {
+			ids = append(ids, nvr.CameraID(c.ID))
+		}
+	}
+	if len(names) > 0 && len(ids) == 0 {
+		return nil, &nvr.Error{Code: nvr.CodeNotFound, Message: "none of these cameras exists"}
+	}
+	return ids, nil
+}
+
+func (s *Server) timeline(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRange) (Timeline, error) {
+	t := Timeline{From: r.Start.UnixMilli(), To: r.End.UnixMilli(), Labels: []string{}, Cameras: make([]TimelineCamera, 0, len(ids))}
+	for _, k := range eventKinds {
+		t.Kinds = append(t.Kinds, string(k))
+	}
+	events, err := s.deps.Events.TimelineEvents(ctx, ids, r)
+	if err != nil {
+		return Timeline{}, err
+	}
+	labels := map[string]int{}
+	for _, id := range ids {
+		row := TimelineCamera{ID: string(id)}
+		runs, gaps, err := s.deps.Playback.Coverage(ctx, nvr.StreamID{Camera: id, Role: nvr.Main}, r)
+		if err != nil {
+			return Timeline{}, err
+		}
+		row.Recordings, row.Gaps = runColumns(r.Start, runs), gapColumns(r.Start, gaps)
+		mine := events[:0:0]
+		for _, e := range events {
+			if e.Camera == id {
+				mine = append(mine, e)
+			}
+		}
+		row.Events = eventColumns(r.Start, mine, func(label string) int {
+			i, ok := labels[label]
+			if !ok {
+				i = len(t.Labels)
+				labels[label], t.Labels = i, append(t.Labels, label)
+			}
+			return i
+		})
+		t.Cameras = append(t.Cameras, row)
+	}
+	return t, nil
+}
+
+func runColumns(from time.Time, runs []nvr.TimeRange) TimelineRuns {
+	out := TimelineRuns{Start: make([]int64, len(runs)), Duration: make([]int64, len(runs))}
+	d := delta{from.UnixMilli()}
+	for i, r := range runs {
+		out.Start[i], out.Duration[i] = d.next(r.Start), r.Duration().Milliseconds()
+	}
+	return out
+}
+
+func gapColumns(from time.Time, gaps []Gap) TimelineGaps {
+	out := TimelineGaps{Start: make([]int64, len(gaps)), Duration: make([]int64, len(gaps)), Reason: make([]string, len(gaps))}
+	d := delta{from.UnixMilli()}
+	for i, g := range gaps {
+		out.Start[i], out.Duration[i], out.Reason[i] = d.next(g.Start), g.Duration().Milliseconds(), g.Reason
+	}
+	return out
+}
+
+func eventColumns(from time.Time, events []nvr.TimelineEvent, label func(string) int) TimelineEvents {
+	n := len(events)
+	out := TimelineEvents{
+		ID: make([]string, n), Start: make([]int64, n), Duration: make([]int64, n),
+		Label: make([]int, n), Kind: make([]int, n), Score: make([]int, n),
+	}
+	d := delta{from.UnixMilli()}
+	for i, e := range events {
+		out.ID[i], out.Start[i], out.Duration[i] = e.ID, d.next(e.Start), -1
+		if !e.End.IsZero() {
+			out.Duration[i] = e.End.Sub(e.Start).Milliseconds()
+		}
+		out.Label[i], out.Kind[i] = label(e.Label), max(0, slices.Index(eventKinds, e.Kind))
+		out.Score[i] = int(e.TopScore*100 + 0.5)
+	}
+	return out
+}

@@ -1,0 +1,34 @@
+#ifndef NIGHTJAR_DECODE_SHIM_H
+#define NIGHTJAR_DECODE_SHIM_H
+
+#include <stdint.h>
+
+// What came out of one call. need > 0 says that the buffer was too small: the picture waits for nj_fetch.
+typedef struct {
+	int64_t pts;
+	int width, height; // of the scaled picture, both even
+	int got;           // a wanted picture was written
+	int need;          // bytes the buffer must have
+	int decoded;       // pictures that came out of the decoder, wanted or not
+	int broken;        // of these, pictures with decoding errors, never delivered
+} nj_result;
+
+typedef struct nj_decoder nj_decoder;
+
+enum { NJ_H264 = 0, NJ_H265 = 1, NJ_PADDING = 64 };
+
+nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side);
+void nj_close(nj_decoder *d);
+
+// Decodes one access unit (Annex B, NJ_PADDING zero bytes behind size) and writes the last picture with a PTS of at
+// least not_before into dst as tight I420. Returns 0 or a negative AVERROR; out is valid in both cases.
+int nj_decode(nj_decoder *d, const uint8_t *data, int size, int64_t pts, int64_t not_before, uint8_t *dst, int cap,
+	nj_result *out);
+
+// Writes the picture that did not fit.
+int nj_fetch(nj_decoder *d, uint8_t *dst, int cap, nj_result *out);
+
+uint8_t *nj_alloc(int size);
+void nj_free(uint8_t *p);
+
+#endif

@@ -1,0 +1,254 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+	"github.com/nightjar-nvr/nightjar/core/store/dbsqlc"
+)
+
+// Event returns one event.
+func (s *Store) Event(ctx context.Context, id string) (nvr.Event, error) {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return nvr.Event{}, &nvr.Error{Code: nvr.CodeNotFound, Message: "event does not exist"}
+	}
+	row, err := s.q.EventByID(ctx, u)
+	if err != nil {
+		return nvr.Event{}, notFound(err, "event "+id)
+	}
+	return eventOf(row), nil
+}
+
+// SaveEvent writes an event, the deliveries it causes and their jobs in one transaction. A stored revision that is not
+// smaller stays; a delivery that is known already is skipped with its job. CodeInvalid: the row will never be accepted.
+func (s *Store) SaveEvent(ctx context.Context, e nvr.Event, deliveries []nvr.Delivery) error {
+	id, err := uuid.Parse(e.ID)
+	if err != nil {
+		return &nvr.Error{Code: nvr.CodeInvalid, Message: "event id " + e.ID + " is not a UUID"}
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx, q *dbsqlc.Queries) error {
+		err := q.SaveEvent(ctx, dbsqlc.SaveEventParams{
+			ID: id, Camera: string(e.Camera), Kind: string(e.Kind), Label: e.Label, StartAt: e.Start, EndAt: timeOrNil(e.End),
+			Score: e.Score, TopScore: e.TopScore, BoxX: e.Box.X, BoxY: e.Box.Y, BoxW: e.Box.W, BoxH: e.Box.H,
+			Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: int32(e.Revision),
+		})
+		if err != nil {
+			return err
+		}
+		fresh, err := addDeliveries(ctx, q, deliveries)
+		if err != nil || len(fresh) == 0 || s.queue == nil {
+			return err
+		}
+		return s.queue.EnqueueTx(ctx, tx, fresh)
+	})
+	if err != nil {
+		return refused(fmt.Errorf("save event %s: %w", e.ID, err))
+	}
+	return nil
+}
+
+// addDeliveries stores deliveries and returns those that were not known.
+func addDeliveries(ctx context.Context, q *dbsqlc.Queries, deliveries []nvr.Delivery) ([]nvr.Delivery, error) {
+	var fresh []nvr.Delivery
+	for _, d := range deliveries {
+		did, err1 := uuid.Parse(d.ID)
+		eid, err2 := uuid.Parse(d.EventID)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, &nvr.Error{Code: nvr.CodeInvalid, Message: "delivery has an id that is not a UUID", Err: err}
+		}
+		n, err := q.AddDelivery(ctx, dbsqlc.AddDeliveryParams{
+			ID: did, EventID: eid, Plugin: d.Plugin, Recipient: d.Recipient, Revision: int32(d.Revision), Phase: string(d.Phase), ExpiresAt: d.ExpiresAt,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			fresh = append(fresh, d)
+		}
+	}
+	return fresh, nil
+}
+
+// refused marks errors that will come again for the same row: PostgreSQL's classes 22 (data) and 23 (constraint).
+func refused(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23")) {
+		return &nvr.Error{Code: nvr.CodeInvalid, Message: "the database refuses this row", Err: err}
+	}
+	return err
+}
+
+// CloseOngoing ends events that a killed process left open at their last sign of life, and returns how many.
+func (s *Store) CloseOngoing(ctx context.Context) (int64, error) {
+	n, err := s.q.CloseOngoingEvents(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("close ongoing events: %w", err)
+	}
+	return n, nil
+}
+
+// Events returns a page of events, newest first, and the cursor of the next page or "".
+//
+// The statement is built by hand because its filters vary; values only ever travel as parameters.
+func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, string, error) {
+	limit := min(max(f.Limit, 1), 200)
+	var where []string
+	var args []any
+	add := func(cond string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			cond = strings.Replace(cond, "?", fmt.Sprintf("$%d", len(args)), 1)
+		}
+		where = append(where, cond)
+	}
+	if len(f.Cameras) > 0 {
+		add("camera = ANY(?)", camerasText(f.Cameras))
+	}
+	if len(f.Labels) > 0 {
+		add("label = ANY(?)", f.Labels)
+	}
+	if f.Kind != "" {
+		add("kind = ?", string(f.Kind))
+	}
+	if !f.Range.Start.IsZero() {
+		add("start_at >= ?", f.Range.Start)
+	}
+	if !f.Range.End.IsZero() {
+		add("start_at < ?", f.Range.End)
+	}
+	if f.Cursor != "" {
+		at, id, err := decodeCursor(f.Cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		add("(start_at, id) < (?, ?)", at, id)
+	}
+	sql := "SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision FROM events"
+	if len(where) > 0 {
+		sql += " WHERE " + strings.Join(where, " AND ")
+	}
+	args = append(args, limit+1)
+	sql += fmt.Sprintf(" ORDER BY start_at DESC, id DESC LIMIT $%d", len(args))
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, "", fmt.Errorf("find events: %w", err)
+	}
+	defer rows.Close()
+	var out []nvr.Event
+	for rows.Next() {
+		var e dbsqlc.Event
+		if err := rows.Scan(&e.ID, &e.Camera, &e.Kind, &e.Label, &e.StartAt, &e.EndAt, &e.Score, &e.TopScore,
+			&e.BoxX, &e.BoxY, &e.BoxW, &e.BoxH, &e.Stationary, &e.HasSnapshot, &e.Revision); err != nil {
+			return nil, "", fmt.Errorf("read event: %w", err)
+		}
+		out = append(out, eventOf(e))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("read events: %w", err)
+	}
+	if len(out) <= limit {
+		return out, "", nil
+	}
+	out = out[:limit]
+	last := out[limit-1]
+	return out, encodeCursor(last.Start, last.ID), nil
+}
+
+// maxTimelineEvents bounds a timeline answer: 100,000 events in one view are 4 MB of columns.
+const maxTimelineEvents = 100_000
+
+// TimelineEvents returns the events of the cameras that overlap r, ordered by camera and start.
+func (s *Store) TimelineEvents(ctx context.Context, cameras []nvr.CameraID, r nvr.TimeRange) ([]nvr.TimelineEvent, error) {
+	rows, err := s.q.EventsForTimeline(ctx, dbsqlc.EventsForTimelineParams{
+		Cameras: camerasText(cameras), Since: r.Start, Until: r.End, N: maxTimelineEvents,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find events for the timeline: %w", err)
+	}
+	out := make([]nvr.TimelineEvent, len(rows))
+	for i, e := range rows {
+		out[i] = nvr.TimelineEvent{
+			ID: e.ID.String(), Camera: nvr.CameraID(e.Camera), Kind: nvr.EventKind(e.Kind), Label: e.Label,
+			Start: e.StartAt.UTC(), End: timeOrZero(e.EndAt), TopScore: e.TopScore,
+		}
+	}
+	return out, nil
+}
+
+// DeleteEventsBefore deletes the events of a camera that ended before t, with their deliveries, and returns how many.
+func (s *Store) DeleteEventsBefore(ctx context.Context, camera nvr.CameraID, t time.Time) (int64, error) {
+	n, err := s.q.DeleteEventsBefore(ctx, dbsqlc.DeleteEventsBeforeParams{Camera: string(camera), Before: &t})
+	if err != nil {
+		return 0, fmt.Errorf("delete old events of %s: %w", camera, err)
+	}
+	return n, nil
+}
+
+// Labels returns every label an event ever had.
+func (s *Store) Labels(ctx context.Context) ([]string, error) {
+	out, err := s.q.EventLabels(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list labels: %w", err)
+	}
+	return out, nil
+}
+
+func eventOf(e dbsqlc.Event) nvr.Event {
+	return nvr.Event{
+		ID: e.ID.String(), Camera: nvr.CameraID(e.Camera), Kind: nvr.EventKind(e.Kind), Label: e.Label,
+		Start: e.StartAt.UTC(), End: timeOrZero(e.EndAt), Score: e.Score, TopScore: e.TopScore,
+		Box:        nvr.Box{X: e.BoxX, Y: e.BoxY, W: e.BoxW, H: e.BoxH},
+		Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: int(e.Revision),
+	}
+}
+
+func timeOrZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func camerasText(ids []nvr.CameraID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = string(id)
+	}
+	return out
+}
+
+func encodeCursor(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(at.Format(time.RFC3339Nano) + " " + id))
+}
+
+func decodeCursor(s string) (time.Time, uuid.UUID, error) {
+	bad := &nvr.Error{Code: nvr.CodeInvalid, Message: "cursor is not one this server gave; start again without it"}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return time.Time{}, uuid.Nil, bad
+	}
+	at, id, _ := strings.Cut(string(b), " ")
+	t, err1 := time.Parse(time.RFC3339Nano, at)
+	u, err2 := uuid.Parse(id)
+	if errors.Join(err1, err2) != nil {
+		return time.Time{}, uuid.Nil, bad
+	}
+	return t, u, nil
+}

@@ -1,0 +1,378 @@
+// Package detect finds objects in pictures with one ONNX model shared by all cameras. Model checks a file and says in
+// one sentence what is wrong with it; Pool runs it on a bounded number of sessions, serves cameras in turn, keeps at
+// most one waiting request per camera (the newest) and replaces a session that hangs.
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"gocv.io/x/gocv"
+)
+
+// Errors of Client.Detect besides its context's.
+var (
+	ErrReplaced = errors.New("request replaced by a newer one of the same camera")
+	ErrHung     = errors.New("detector hung and was replaced")
+	ErrStopped  = errors.New("detector pool stopped")
+)
+
+// PoolConfig configures a Pool. Zero values mean the defaults given.
+type PoolConfig struct {
+	Workers   int           // sessions; one per core
+	MinScore  float32       // a box below this is not reported; 0.2, so that a tracker can use weak ones
+	IoU       float32       // two boxes of one class that overlap more are one object; 0.45
+	HangAfter time.Duration // an inference that takes longer is given up; 10 s
+}
+
+// inferer is what a worker runs: a session, or a stand-in that hangs in tests.
+type inferer interface {
+	infer(dst []Found, bgr gocv.Mat, roi image.Rectangle, region int) ([]Found, error)
+	terminate()
+	close()
+}
+
+// Pool runs one model for all cameras.
+type Pool struct {
+	cfg     PoolConfig
+	model   *Model
+	open    func() (inferer, error)
+	log     *slog.Logger
+	metrics *poolMetrics
+
+	mu      sync.Mutex
+	queue   []*Client // clients with a waiting request, in order of arrival
+	idle    []*worker // the last to become idle works first: its weights are still in the cache
+	workers map[*worker]struct{}
+	running bool
+
+	ewma atomic.Int64 // of one inference, ns
+}
+
+// NewPool returns a pool that works while Run runs.
+func NewPool(m *Model, cfg PoolConfig, log *slog.Logger, reg prometheus.Registerer) *Pool {
+	if cfg.Workers <= 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.MinScore <= 0 {
+		cfg.MinScore = 0.2
+	}
+	if cfg.IoU <= 0 {
+		cfg.IoU = 0.45
+	}
+	if cfg.HangAfter <= 0 {
+		cfg.HangAfter = 10 * time.Second
+	}
+	p := &Pool{cfg: cfg, model: m, log: log, workers: make(map[*worker]struct{})}
+	p.open = func() (inferer, error) { return newSession(m, cfg.MinScore, cfg.IoU) }
+	p.metrics = newPoolMetrics(p, reg)
+	return p
+}
+
+// Model returns the model the pool runs.
+func (p *Pool) Model() *Model { return p.model }
+
+// InferenceTime returns the moving average of one inference; 0 before the first.
+func (p *Pool) InferenceTime() time.Duration { return time.Duration(p.ewma.Load()) }
+
+// request is one picture with its regions on its way through the pool.
+type request struct {
+	bgr     gocv.Mat
+	regions []image.Rectangle
+	found   []Found
+	err     error
+	done    chan struct{} // capacity 1
+}
+
+// Client is one camera's access to the pool.
+type Client struct {
+	pool    *Pool
+	waiting *request // guarded by pool.mu
+	spare   sync.Pool
+}
+
+// Client returns an access that counts as one camera.
+func (p *Pool) Client() *Client {
+	return &Client{pool: p, spare: sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}}
+}
+
+// Detect looks for objects in the regions of a BGR picture and appends them to dst. It waits its turn until ctx ends;
+// once its inference has begun it waits for the end, because the worker reads the picture. A newer Detect of the same
+// client replaces one that still waits, which then returns ErrReplaced. After ErrHung dst must not be used again.
+func (c *Client) Detect(ctx context.Context, bgr gocv.Mat, regions []image.Rectangle, dst []Found) ([]Found, error) {
+	r, _ := c.spare.Get().(*request)
+	r.bgr, r.regions, r.found, r.err = bgr, regions, dst, nil
+	p := c.pool
+	p.mu.Lock()
+	if old := c.waiting; old != nil {
+		old.finish(ErrReplaced)
+		p.metrics.replaced.Inc()
+	} else {
+		p.queue = append(p.queue, c)
+		if n := len(p.idle); n > 0 {
+			p.idle[n-1].wake <- struct{}{}
+			p.idle = p.idle[:n-1]
+		}
+	}
+	c.waiting = r
+	p.mu.Unlock()
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		if c.withdraw(r) {
+			p.metrics.expired.Inc()
+			c.spare.Put(r)
+			return dst, ctx.Err()
+		}
+		<-r.done
+	}
+	found, err := r.found, r.err
+	if errors.Is(err, ErrHung) {
+		return nil, err // the hung worker still holds the request, and may yet write to dst
+	}
+	c.spare.Put(r)
+	return found, err
+}
+
+// withdraw takes r back unless a worker has it.
+func (c *Client) withdraw(r *request) bool {
+	p := c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.waiting != r {
+		return false
+	}
+	c.waiting = nil
+	for i, q := range p.queue {
+		if q == c {
+			p.queue = append(p.queue[:i], p.queue[i+1:]...)
+			break
+		}
+	}
+	return true
+}
+
+func (r *request) finish(err error) {
+	r.err = err
+	r.done <- struct{}{}
+}
+
+// take returns the longest waiting request, or nil after it noted that w is idle.
+func (p *Pool) take(w *worker) *request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		p.idle = append(p.idle, w)
+		return nil
+	}
+	c := p.queue[0]
+	p.queue = append(p.queue[:0], p.queue[1:]...)
+	r := c.waiting
+	c.waiting = nil
+	return r
+}
+
+// Run serves requests until ctx ends or a session cannot be opened. What waits at the end gets ErrStopped. An
+// inference that hangs is abandoned: Run waits a last moment for it, but no longer.
+func (p *Pool) Run(ctx context.Context) error {
+	p.mu.Lock()
+	if p.running {
+		p.mu.Unlock()
+		return errors.New("detector pool runs already")
+	}
+	p.running = true
+	p.mu.Unlock()
+	defer p.stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan *worker)
+	alive := 0
+	start := func() {
+		w := &worker{pool: p, wake: make(chan struct{}, 1)}
+		p.mu.Lock()
+		p.workers[w] = struct{}{}
+		p.mu.Unlock()
+		alive++
+		go func() {
+			if err := w.run(ctx); err != nil {
+				cancel(err)
+			}
+			ended <- w
+		}()
+	}
+	for range p.cfg.Workers {
+		start()
+	}
+	tick := time.NewTicker(max(p.cfg.HangAfter/10, time.Millisecond))
+	defer tick.Stop()
+	done := ctx.Done()
+	var lastCall <-chan time.Time
+	for alive > 0 {
+		select {
+		case w := <-ended:
+			p.forget(w)
+			alive--
+		case <-tick.C:
+			for range p.abandonHung() {
+				if ctx.Err() == nil {
+					start()
+				}
+			}
+		case <-done:
+			done = nil
+			lastCall = time.After(p.cfg.HangAfter + time.Second)
+			p.terminateBusy()
+		case <-lastCall:
+			p.log.Error("detector sessions did not end", "sessions", alive)
+			go drain(ended, alive) // so that a late worker can free its memory and go
+			alive = 0
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func drain(ended <-chan *worker, n int) {
+	for range n {
+		<-ended
+	}
+}
+
+func (p *Pool) forget(w *worker) {
+	p.mu.Lock()
+	delete(p.workers, w)
+	p.idle = slices.DeleteFunc(p.idle, func(i *worker) bool { return i == w })
+	p.mu.Unlock()
+}
+
+func (p *Pool) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = false
+	for _, c := range p.queue {
+		c.waiting.finish(ErrStopped)
+		c.waiting = nil
+	}
+	p.queue = nil
+}
+
+func (p *Pool) terminateBusy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w := range p.workers {
+		if w.request != nil {
+			w.session.terminate()
+		}
+	}
+}
+
+// abandonHung gives up inferences that take too long: their callers get ErrHung, and the worker ends when, if ever,
+// ONNX Runtime returns. It returns how many it gave up.
+func (p *Pool) abandonHung() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w := range p.workers {
+		if w.request == nil || w.abandoned || time.Since(w.since) < p.cfg.HangAfter {
+			continue
+		}
+		w.abandoned = true
+		w.session.terminate()
+		w.request.finish(ErrHung)
+		w.request = nil
+		p.metrics.hangs.Inc()
+		p.log.Error("detector session hung and is replaced", "after", p.cfg.HangAfter)
+		n++
+	}
+	return n
+}
+
+// worker owns one session. Its fields are guarded by the pool's lock.
+type worker struct {
+	pool      *Pool
+	wake      chan struct{} // capacity 1; written when the worker is taken off the idle list
+	session   inferer
+	request   *request  // being served
+	since     time.Time // of the inference that runs
+	abandoned bool
+}
+
+func (w *worker) run(ctx context.Context) error {
+	session, err := w.pool.open()
+	if err != nil {
+		return fmt.Errorf("start detector: %w", err)
+	}
+	defer session.close()
+	w.pool.mu.Lock()
+	w.session = session
+	w.pool.mu.Unlock()
+	for ctx.Err() == nil {
+		r := w.pool.take(w)
+		if r == nil {
+			select {
+			case <-ctx.Done():
+			case <-w.wake:
+			}
+			continue
+		}
+		if !w.serve(ctx, r) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// serve answers r and reports whether the worker may go on.
+func (w *worker) serve(ctx context.Context, r *request) bool {
+	p, found := w.pool, r.found
+	var err error
+	for i, roi := range r.regions {
+		if ctx.Err() != nil {
+			err = ErrStopped
+			break
+		}
+		started := time.Now()
+		if !w.begin(r, started) {
+			return false
+		}
+		if found, err = w.session.infer(found, r.bgr, roi, i); err != nil {
+			break
+		}
+		p.observe(time.Since(started))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.abandoned {
+		return false // the request was answered and may be another's by now
+	}
+	w.request = nil
+	r.found = found
+	r.finish(err)
+	return true
+}
+
+func (w *worker) begin(r *request, now time.Time) bool {
+	w.pool.mu.Lock()
+	defer w.pool.mu.Unlock()
+	w.request, w.since = r, now
+	if w.abandoned {
+		w.request = nil
+	}
+	return !w.abandoned
+}
+
+func (p *Pool) observe(d time.Duration) {
+	p.metrics.seconds.Observe(d.Seconds())
+	old := p.ewma.Load()
+	if old == 0 {
+		old = int64(d)
+	}
+	p.ewma.Store(old + (int64(d)-old)/10)
+}

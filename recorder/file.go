@@ -1,0 +1,268 @@
+package recorder
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nightjar-nvr/nightjar/core/media"
+	"github.com/nightjar-nvr/nightjar/core/media/fmp4"
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+	"github.com/nightjar-nvr/nightjar/recorder/index"
+	"github.com/nightjar-nvr/nightjar/recorder/library"
+)
+
+// minSegment is the shortest HLS segment: the first key picture after it begins the next. A little under 2 s, so that
+// a camera with a key picture each 2 s gets segments of 2 s in spite of rounding.
+const minSegment = 1900 * time.Millisecond
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// fileMaker creates recordings. It is an interface so that tests can make the disk fail.
+type fileMaker interface {
+	create(stream nvr.StreamID, ms int64) (f sink, path string, err error)
+}
+
+// sink is a file that only grows.
+type sink interface {
+	// writev appends all of bufs or fails; then part of them may have been written.
+	writev(bufs [][]byte) error
+	sync() error
+	// close cuts off what was written beyond size and closes the file.
+	close(size int64) error
+}
+
+type diskFiles struct{ lib *library.Library }
+
+func (d diskFiles) create(stream nvr.StreamID, ms int64) (sink, string, error) {
+	f, path, err := d.lib.Create(library.DayOf(stream, time.UnixMilli(ms)), ms)
+	if err != nil {
+		return nil, "", err
+	}
+	return &diskFile{f: f, lib: d.lib, path: path}, path, nil
+}
+
+type diskFile struct {
+	f       *os.File
+	lib     *library.Library
+	path    string
+	named   bool // the directory entry was synced
+	written int64
+	torn    bool
+}
+
+// maxSlices is the kernel's limit for one vectored write (IOV_MAX).
+const maxSlices = 1024
+
+func (d *diskFile) writev(bufs [][]byte) error {
+	if len(bufs) > maxSlices {
+		bufs = [][]byte{join(bufs)} // dozens of slices per picture: a copy is cheaper than a second write
+	}
+	for len(bufs) > 0 {
+		n, err := unix.Writev(int(d.f.Fd()), bufs)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if n == 0 && err == nil {
+			err = unix.ENOSPC
+		}
+		if err != nil {
+			d.torn = true
+			return err
+		}
+		d.written += int64(n)
+		bufs = skip(bufs, n)
+	}
+	return nil
+}
+
+// skip drops the first n bytes of bufs after a short write, which happens when the disk fills up or a signal comes.
+func skip(bufs [][]byte, n int) [][]byte {
+	for len(bufs) > 0 && n >= len(bufs[0]) {
+		n -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	if n > 0 {
+		rest := append([][]byte{bufs[0][n:]}, bufs[1:]...)
+		return rest
+	}
+	return bufs
+}
+
+func join(bufs [][]byte) []byte {
+	size := 0
+	for _, b := range bufs {
+		size += len(b)
+	}
+	out := make([]byte, 0, size)
+	for _, b := range bufs {
+		out = append(out, b...)
+	}
+	return out
+}
+
+func (d *diskFile) sync() error {
+	if err := unix.Fdatasync(int(d.f.Fd())); err != nil {
+		return err
+	}
+	if d.named {
+		return nil
+	}
+	d.named = true
+	return d.lib.SyncDir(d.path)
+}
+
+func (d *diskFile) close(size int64) error {
+	var err error
+	if d.torn || d.written > size {
+		err = d.f.Truncate(size)
+	}
+	err = errors.Join(err, d.f.Close())
+	if size == 0 {
+		err = errors.Join(err, d.lib.Root().Remove(d.path))
+	}
+	return err
+}
+
+// openFile is a recording that is being written. It comes into being with its first part, so no file is ever empty
+// except between two system calls. rec is guarded by the Recorder's mutex, because playback reads it.
+type openFile struct {
+	r      *Recorder
+	rec    index.Recording
+	sink   sink
+	head   []byte        // ftyp+moov, until written
+	from   time.Duration // where rec.Start is on the muxer's timeline
+	bufs   [][]byte
+	cutSeg bool // the next part begins a segment
+}
+
+// newOpenFile plans a recording that starts at start, which is at from on the timeline of m.
+func newOpenFile(r *Recorder, m *fmp4.Muxer, start time.Time, from time.Duration) *openFile {
+	d := m.Description()
+	f := &openFile{r: r, head: m.Init(), from: from, cutSeg: true, rec: index.Recording{
+		Stream: r.stream.ID, Start: start, InitBytes: int64(len(m.Init())), Codecs: fmp4.Codecs(d),
+	}}
+	f.rec.Width, f.rec.Height = pictureSize(d)
+	return f
+}
+
+func pictureSize(d *media.Description) (w, h int) {
+	if i := d.VideoTrack(); i >= 0 {
+		return d.Tracks[i].Width, d.Tracks[i].Height
+	}
+	return 0, 0
+}
+
+// write appends p with one system call, together with the init segment when it is the first.
+func (f *openFile) write(p *fmp4.Part) error {
+	if f.sink == nil {
+		s, path, err := f.r.files.create(f.rec.Stream, f.rec.Start.UnixMilli())
+		if err != nil {
+			return err
+		}
+		f.sink = s
+		f.r.mu.Lock()
+		f.rec.Path = path
+		f.r.current = f
+		f.r.mu.Unlock()
+	}
+	f.bufs = f.bufs[:0]
+	size := int64(p.Bytes)
+	if f.head != nil {
+		f.bufs = append(f.bufs, f.head)
+		size += int64(len(f.head))
+	}
+	f.bufs = append(f.bufs, p.Buffers...)
+	err := f.sink.writev(f.bufs)
+	if err == nil && f.r.opts.Sync == SyncPart {
+		err = f.sink.sync()
+	}
+	if err != nil {
+		return fmt.Errorf("write part of %s: %w", f.rec.Path, err)
+	}
+	crc := f.rec.CRC
+	for _, b := range f.bufs {
+		crc = crc32.Update(crc, castagnoli, b)
+	}
+	clear(f.bufs)
+	f.head = nil
+	f.r.mu.Lock()
+	f.grow(p, size, crc)
+	f.r.mu.Unlock()
+	f.r.metrics.bytes.Add(float64(size))
+	f.r.metrics.parts.Inc()
+	return nil
+}
+
+// grow enters a written part into rec. A segment's bytes begin where the one before ended, the first's behind the
+// init segment; times are whole microseconds of the timeline, so that what meets on it meets in the index.
+func (f *openFile) grow(p *fmp4.Part, size int64, crc uint32) {
+	r := &f.rec
+	if f.cutSeg {
+		f.cutSeg = false
+		r.Segments = append(r.Segments, index.Segment{Offset: max(r.Bytes, r.InitBytes), Start: f.place(p.Start)})
+	}
+	r.Bytes += size
+	r.CRC = crc
+	s := &r.Segments[len(r.Segments)-1]
+	s.Bytes = r.Bytes - s.Offset
+	if p.Duration > 0 {
+		r.Duration = f.place(p.Start + p.Duration)
+		s.Duration = r.Duration - s.Start
+	}
+}
+
+// endAt corrects the end of the last segment, which a flush may have guessed, to where the next picture begins.
+func (f *openFile) endAt(at time.Duration) {
+	f.r.mu.Lock()
+	defer f.r.mu.Unlock()
+	if n := len(f.rec.Segments); n > 0 && f.place(at) > f.rec.Segments[n-1].Start {
+		f.rec.Duration = f.place(at)
+		f.rec.Segments[n-1].Duration = f.rec.Duration - f.rec.Segments[n-1].Start
+	}
+}
+
+// place returns the distance from rec.Start in whole microseconds.
+func (f *openFile) place(at time.Duration) time.Duration {
+	return at.Truncate(time.Microsecond) - f.from.Truncate(time.Microsecond)
+}
+
+// segmentAge returns how long the segment being written is when the next part begins at at.
+func (f *openFile) segmentAge(at time.Duration) time.Duration {
+	if len(f.rec.Segments) == 0 {
+		return 0
+	}
+	return f.place(at) - f.rec.Segments[len(f.rec.Segments)-1].Start
+}
+
+// close ends the recording and journals it. After a failed write it keeps what was written whole before.
+func (f *openFile) close() error {
+	if f.sink == nil {
+		return nil
+	}
+	var err error
+	whole := f.rec.Duration > 0
+	if whole && f.r.opts.Sync != SyncOff {
+		err = f.sink.sync()
+	}
+	size := f.rec.Bytes
+	if !whole {
+		size = 0
+	}
+	err = errors.Join(err, f.sink.close(size))
+	if whole {
+		f.r.lastEnd = f.rec.End()
+		f.r.journal(f.rec) // before current is let go, so that playback always finds it in one of the two
+	}
+	f.r.mu.Lock()
+	f.r.current = nil
+	f.r.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("close %s: %w", f.rec.Path, err)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+// Package memindex is an index in memory: the double of the database in tests, and its conformance reference.
+package memindex
+
+import (
+	"context"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+	"github.com/nightjar-nvr/nightjar/recorder/index"
+)
+
+// Index implements index.Index. The zero value is not usable; see New.
+type Index struct {
+	mu   sync.Mutex
+	recs map[nvr.StreamID]map[int64]index.Recording // by start, microseconds
+	gaps map[nvr.StreamID]map[int64]index.Gap
+	err  error
+}
+
+var _ index.Index = (*Index)(nil)
+
+// New returns an empty index.
+func New() *Index {
+	return &Index{recs: make(map[nvr.StreamID]map[int64]index.Recording), gaps: make(map[nvr.StreamID]map[int64]index.Gap)}
+}
+
+// Fail makes every method return err until it is called with nil: a database that is away.
+func (x *Index) Fail(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.err = err
+}
+
+// Len returns the number of recordings.
+func (x *Index) Len() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for _, m := range x.recs {
+		n += len(m)
+	}
+	return n
+}
+
+// AddRecordings implements index.Index.
+func (x *Index) AddRecordings(ctx context.Context, recs []index.Recording) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.check(ctx); err != nil {
+		return err
+	}
+	for _, r := range recs {
+		m := x.recs[r.Stream]
+		if m == nil {
+			m = make(map[int64]index.Recording)
+			x.recs[r.Stream] = m
+		}
+		if _, known := m[r.Start.UnixMicro()]; !known {
+			m[r.Start.UnixMicro()] = r
+		}
+	}
+	return nil
+}
+
+// Recordings implements index.Index.
+func (x *Index) Recordings(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) ([]index.Recording, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.check(ctx); err != nil {
+		return nil, err
+	}
+	var out []index.Recording
+	for _, rec := range x.recs[stream] {
+		if (nvr.TimeRange{Start: rec.Start, End: rec.End()}).Overlaps(r) {
+			out = append(out, rec)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Start.Before(out[j].Start) })
+	return out, nil
+}
+
+// RemoveRecordings implements index.Index.
+func (x *Index) RemoveRecordings(ctx context.Context, stream nvr.StreamID, starts []time.Time) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.check(ctx); err != nil {
+		return err
+	}
+	for _, s := range starts {
+		delete(x.recs[stream], s.UnixMicro())
+	}
+	return nil
+}
+
+// AddGaps implements index.Index.
+func (x *Index) AddGaps(ctx context.Context, gaps []index.Gap) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.check(ctx); err != nil {
+		return err
+	}
+	for _, g := range gaps {
+		if x.gaps[g.Stream] == nil {
+			x.gaps[g.Stream] = make(map[int64]index.Gap)
+		}
+		x.gaps[g.Stream][g.Start.UnixMicro()] = g
+	}
+	return nil
+}
+
+// Gaps implements index.Index.
+func (x *Index) Gaps(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) ([]index.Gap, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.check(ctx); err != nil {
+		return nil, err
+	}
+	var out []index.Gap
+	for _, g := range x.gaps[stream] {
+		if (nvr.TimeRange{Start: g.Start, End: g.End}).Overlaps(r) {
+			out = append(out, g)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Start.Before(out[j].Start) })
+	return out, nil
+}
+
+func (x *Index) check(ctx context.Context) error {
+	if x.err != nil {
+		return x.err
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,265 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"github.com/nightjar-nvr/nightjar/core/media"
+	"github.com/nightjar-nvr/nightjar/core/media/fmp4"
+	"github.com/nightjar-nvr/nightjar/recorder/index"
+)
+
+const (
+	// queueUnits is what may wait while the disk stalls: about 20 s of a 1080p camera with audio.
+	queueUnits = 1200
+	// maxDrift is how far wall time and media time may part within a run before a new one begins.
+	maxDrift = 2 * time.Second
+	// slowFrames is the frame interval from which parts include the last picture with a guessed duration: waiting for
+	// the next one would cost more of the second that a crash may take.
+	slowFrames = 100 * time.Millisecond
+)
+
+// instance is one attempt to record: it lives until the disk fails or recording is no longer wanted. Within it, a run
+// is a stretch of continuous media time; a run's files follow each other without a hole.
+type instance struct {
+	r      *Recorder
+	reader *media.Reader
+	desc   *media.Description
+	mux    *fmp4.Muxer // nil when desc cannot be recorded
+	part   fmp4.Part
+
+	file     *openFile        // nil until the run's first key picture
+	origin   time.Time        // wall time of the run's zero
+	rotateAt time.Time        // wall time after which the next key picture begins a new file
+	lastLead media.AccessUnit // latest unit of the lead track, without payload
+
+	dropped, restamped uint64
+	fresh              bool // the run has not written its first part
+	overloaded         bool // units were dropped, and no run has ended for it yet
+}
+
+func newInstance(r *Recorder) *instance { return &instance{r: r} }
+
+// run reads until ctx is done, the hub closes or the disk fails. It leaves a closed and journaled file in any case.
+func (i *instance) run(ctx context.Context) (err error) {
+	i.reader = i.r.stream.Hub.Subscribe(media.ReaderOptions{Capacity: queueUnits, Batch: i.r.opts.Part * 3 / 4})
+	defer i.reader.Close()
+	defer func() { // a failed disk gets no second try here; the next attempt begins a new file
+		if i.file != nil {
+			err = errors.Join(err, i.file.close())
+		}
+	}()
+	for {
+		units, err := i.reader.Read(ctx)
+		if ctx.Err() != nil && err != nil {
+			units, _ = i.reader.Read(ctx) // what waited for its batch to fill
+		}
+		if werr := i.take(units); werr != nil {
+			return werr
+		}
+		if err != nil {
+			return errors.Join(err, i.endRun())
+		}
+	}
+}
+
+// take handles one batch and writes what it completed.
+func (i *instance) take(units []*media.AccessUnit) error {
+	if d := i.reader.Dropped(); d != i.dropped {
+		i.r.metrics.dropped.Add(float64(d - i.dropped))
+		i.dropped, i.overloaded = d, true
+	}
+	for _, u := range units {
+		if err := i.unit(u); err != nil {
+			return err
+		}
+	}
+	if i.file == nil {
+		return nil
+	}
+	_, lasts := i.mux.Last()
+	return i.write(lasts > slowFrames)
+}
+
+func (i *instance) unit(u *media.AccessUnit) error {
+	if u.End() {
+		i.r.lost(index.GapOffline, u.Reason)
+		err := i.endRun()
+		i.desc, i.mux = nil, nil
+		i.r.setStatus(Waiting, "")
+		return err
+	}
+	if u.Desc != i.desc {
+		if err := i.describe(u.Desc); err != nil {
+			return err
+		}
+	}
+	switch {
+	case i.mux == nil:
+		return nil
+	case i.mux.Lead(u):
+		err := i.lead(u)
+		i.lastLead = media.AccessUnit{NTP: u.NTP, DTS: u.DTS}
+		return err
+	default:
+		i.mux.Add(u)
+		return nil
+	}
+}
+
+// describe begins a new session or parameter set. What MP4 cannot hold is shown and waited out.
+func (i *instance) describe(d *media.Description) error {
+	if err := i.endRun(); err != nil {
+		return err
+	}
+	i.desc, i.mux = d, nil
+	m, err := fmp4.NewMuxer(d)
+	if err != nil {
+		i.r.metrics.errors.Inc()
+		i.r.setStatus(Failing, fmt.Sprintf("The stream cannot be recorded: %v; choose H.264 or H.265 on the camera.", err))
+		i.r.logger.Error("stream cannot be recorded", "err", err)
+		return nil
+	}
+	i.mux, i.restamped = m, 0
+	return nil
+}
+
+// lead handles a unit of the track that times the file.
+func (i *instance) lead(u *media.AccessUnit) error {
+	if !u.Key {
+		i.mux.Add(u)
+		return nil
+	}
+	if i.file != nil {
+		if reason, detail := i.broken(u); reason != "" {
+			i.r.lost(reason, detail)
+			if err := i.endRun(); err != nil {
+				return err
+			}
+			m, err := fmp4.NewMuxer(i.desc)
+			if err != nil {
+				return err
+			}
+			i.mux, i.restamped = m, 0
+		}
+	}
+	if !i.mux.Add(u) {
+		return nil
+	}
+	at, _ := i.mux.Last()
+	if i.file == nil {
+		i.beginRun(u)
+		return nil
+	}
+	if n := i.mux.Restamped(); n != i.restamped {
+		i.r.metrics.restamped.Add(float64(n - i.restamped))
+		i.restamped = n
+	}
+	wall := i.origin.Add(at.Truncate(time.Microsecond))
+	switch {
+	case !wall.Before(i.rotateAt):
+		return i.rotate(wall, at)
+	case i.file.segmentAge(at) >= minSegment:
+		if err := i.write(false); err != nil {
+			return err
+		}
+		i.file.endAt(at)
+		i.file.cutSeg = true
+	}
+	return nil
+}
+
+// broken tells whether the run must end before the key picture u, and why.
+func (i *instance) broken(u *media.AccessUnit) (index.GapReason, string) {
+	silence := u.NTP.Sub(i.lastLead.NTP)
+	drift := i.mux.Drift(u)
+	// What the camera's own clock says of the silence, to tell a silent camera from a clock that was set.
+	clock := float64(i.desc.Tracks[u.Track].ClockRate)
+	media := time.Duration(float64(u.DTS-i.lastLead.DTS) / clock * float64(time.Second))
+	switch {
+	case i.overloaded && silence > maxDrift/4:
+		i.overloaded = false
+		return index.GapOverload, "The disk or the machine was too slow."
+	case drift.Abs() <= maxDrift:
+		return "", ""
+	case silence > maxDrift && (silence-media).Abs() < maxDrift:
+		return index.GapLoss, fmt.Sprintf("The camera sent no pictures for %v.", silence.Round(time.Second))
+	default:
+		return index.GapClock, fmt.Sprintf("The clock and the camera's timestamps parted by %v.", drift.Round(100*time.Millisecond))
+	}
+}
+
+func (i *instance) beginRun(u *media.AccessUnit) {
+	i.origin = i.r.startOf(u.NTP)
+	i.overloaded, i.fresh = false, true
+	i.openFile(i.origin, 0)
+}
+
+func (i *instance) openFile(start time.Time, at time.Duration) {
+	i.file = newOpenFile(i.r, i.mux, start, at)
+	i.rotateAt = nextRotation(start, i.r.opts.File, phase(i.r.stream.ID.String(), i.r.opts.File))
+}
+
+// rotate ends the file before the key picture at at, which the muxer holds back, and begins the next with it.
+func (i *instance) rotate(wall time.Time, at time.Duration) error {
+	if err := i.write(false); err != nil {
+		return err
+	}
+	f := i.file
+	i.file = nil
+	f.endAt(at)
+	if err := f.close(); err != nil {
+		return err
+	}
+	i.openFile(wall, at)
+	return nil
+}
+
+// endRun writes what is left and closes the file.
+func (i *instance) endRun() error {
+	if i.file == nil {
+		return nil
+	}
+	if err := i.write(true); err != nil {
+		return err
+	}
+	f := i.file
+	i.file = nil
+	return f.close()
+}
+
+func (i *instance) write(flush bool) error {
+	if !i.mux.Cut(&i.part, flush) {
+		return nil
+	}
+	err := i.file.write(&i.part)
+	clear(i.part.Buffers) // let go of the payload
+	if err == nil && i.fresh {
+		i.fresh = false
+		i.r.resumed(i.origin)
+	}
+	return err
+}
+
+// nextRotation returns when a file that starts at start ends: on a grid of the file duration, shifted per stream so
+// that cameras do not close files in the same instant, and not before a quarter of the duration.
+func nextRotation(start time.Time, every, phase time.Duration) time.Time {
+	into := (time.Duration(start.UnixMicro())*time.Microsecond - phase) % every
+	if into < 0 {
+		into += every
+	}
+	left := every - into
+	if left < every/4 {
+		left += every
+	}
+	return start.Add(left)
+}
+
+func phase(stream string, every time.Duration) time.Duration {
+	h := fnv.New64a()
+	h.Write([]byte(stream))
+	return time.Duration(h.Sum64() % uint64(every))
+}

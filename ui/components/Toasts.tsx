@@ -1,0 +1,23 @@
+"use client";
+import { X } from "lucide-react";
+import { useToasts } from "@/hooks/use-toasts";
+import { cn } from "@/lib/cn";
+
+export function Toasts() {
+  const { toasts, dismiss } = useToasts();
+  return (
+    <div aria-live="polite" className="pointer-events-none fixed inset-x-3 bottom-[calc(var(--bottombar)+12px)] z-50 flex flex-col items-center gap-2 sm:left-auto sm:right-3 sm:items-end">
+      {toasts.map((toast) => (
+        <div
+          key={toast.id}
+          className={cn("pointer-events-auto flex max-w-md items-start gap-2 rounded-md border bg-overlay py-1 pl-3 pr-1", toast.tone === "alert" ? "border-alert/60" : "border-line")}
+        >
+          <p className="py-1.5">{toast.text}</p>
+          <button type="button" aria-label="Dismiss" onClick={() => dismiss(toast.id)} className="grid size-8 shrink-0 place-items-center rounded-sm text-muted hover:text-fg">
+            <X className="size-4" aria-hidden />
+          </button>
+        </div>
+      ))}
+    </div>
+  );
+}

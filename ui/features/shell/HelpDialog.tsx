@@ -1,0 +1,77 @@
+"use client";
+import { Dialog } from "@/components/ui/dialog";
+
+const groups: { title: string; keys: [string[], string][] }[] = [
+  {
+    title: "Everywhere",
+    keys: [
+      [["?"], "This help"],
+      [["g", "l"], "Live view"],
+      [["g", "t"], "Timeline"],
+      [["g", "e"], "Events"],
+      [["g", "s"], "System"],
+      [["g", "a"], "API reference"],
+    ],
+  },
+  {
+    title: "Live view and camera",
+    keys: [
+      [["1–9"], "Open a camera"],
+      [["M"], "Sound on or off"],
+      [["F"], "Full screen"],
+      [["T"], "Timeline of this camera"],
+      [["Esc"], "Back to all cameras"],
+    ],
+  },
+  {
+    title: "Timeline",
+    keys: [
+      [["Space"], "Play or pause"],
+      [["J", "K", "L"], "Slower or back, pause, faster"],
+      [["←", "→"], "5 s back or on, with Shift 60 s"],
+      [[",", "."], "One picture back or on"],
+      [["[", "]"], "Previous or next event"],
+      [["+", "−"], "Zoom in or out"],
+      [["1–9"], "Another camera, same time"],
+      [["N"], "Now: live"],
+      [["M"], "Sound on or off"],
+      [["F"], "Full screen"],
+    ],
+  },
+  {
+    title: "Events",
+    keys: [
+      [["↑", "↓"], "Move through the list"],
+      [["Enter"], "Show details"],
+      [["P"], "Play in the timeline"],
+    ],
+  },
+];
+
+export function HelpDialog({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
+  return (
+    <Dialog open={open} onOpenChange={onOpenChange} title="Keyboard shortcuts" description="Keys by page" className="sm:max-w-2xl">
+      <div className="columns-1 gap-8 p-4 sm:columns-2">
+        {groups.map((group) => (
+          <section key={group.title} className="mb-5 break-inside-avoid">
+            <h2 className="mb-1.5 text-xs font-semibold text-muted">{group.title}</h2>
+            <dl>
+              {group.keys.map(([keys, what]) => (
+                <div key={what} className="flex min-h-8 items-center justify-between gap-4 border-b border-line/60 py-1">
+                  <dt className="order-2 flex shrink-0 gap-1">
+                    {keys.map((key) => (
+                      <kbd key={key} className="min-w-6 rounded-sm border border-line bg-raised px-1.5 py-0.5 text-center font-mono text-xs">
+                        {key}
+                      </kbd>
+                    ))}
+                  </dt>
+                  <dd>{what}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  );
+}

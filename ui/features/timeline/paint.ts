@@ -1,0 +1,107 @@
+// Puts bins on a canvas. Colours are fixed tokens (globals.css); height says the same as colour: the more severe, the taller.
+import { clock, zoneOffset } from "@/lib/time/zone";
+import { Severity, type TimelineRow } from "@/lib/timeline/decode";
+import { bins, Cover, ticks, xAt, type View } from "./engine";
+
+export const AXIS = 24;
+
+export interface Geometry {
+  /** CSS pixels */
+  rowHeight: number;
+  dpr: number;
+}
+
+const rgba = (hex: string, alpha = 255): number => {
+  const n = parseInt(hex.slice(1), 16);
+  return ((alpha << 24) | ((n & 0xff) << 16) | (n & 0xff00) | (n >> 16)) >>> 0; // canvas pixels are ABGR in a Uint32
+};
+
+const colours = {
+  nothing: rgba("#0a0c0f"),
+  row: rgba("#101318"),
+  recorded: rgba("#1e242d"),
+  strip: rgba("#4a5a72"),
+  gap: rgba("#000000"),
+  gapEdge: rgba("#3a2226"),
+  seam: rgba("#0a0c0f"),
+  severity: { [Severity.motion]: rgba("#536580"), [Severity.detection]: rgba("#f0a93b"), [Severity.alert]: rgba("#f25757") } as Record<number, number>,
+};
+
+/** Share of the row's height that a block takes, from the bottom strip upwards. */
+const rise: Record<number, number> = { [Severity.motion]: 0.36, [Severity.detection]: 0.68, [Severity.alert]: 1 };
+
+function paintRow(image: ImageData, row: TimelineRow, view: View, now: number, dpr: number): void {
+  const pixels = new Uint32Array(image.data.buffer);
+  const { width, height } = image;
+  const b = bins(row, view, now, Math.max(2, Math.round(2 * dpr)));
+  const strip = Math.round(3 * dpr);
+  const pad = Math.round(2 * dpr);
+  const body = height - strip - pad;
+  for (let x = 0; x < width; x++) {
+    const cover = b.cover[x];
+    const back = cover === Cover.recorded ? colours.recorded : cover === Cover.gap ? colours.gap : colours.nothing;
+    const foot = cover === Cover.recorded ? colours.strip : cover === Cover.gap ? colours.gapEdge : colours.nothing;
+    const level = b.severity[x]!;
+    const block = b.seam[x] ? colours.seam : colours.severity[level];
+    const top = level ? pad + Math.round(body * (1 - rise[level]!)) : height;
+    for (let y = 0, at = x; y < height; y++, at += width) {
+      if (y < pad / 2) pixels[at] = colours.nothing;
+      else if (y >= height - strip) pixels[at] = foot;
+      else if (y >= top && block !== undefined) pixels[at] = block;
+      else pixels[at] = back;
+    }
+  }
+}
+
+/** Paints axis and rows. `view.width` is in CSS pixels. */
+export function paint(context: CanvasRenderingContext2D, rows: (TimelineRow | undefined)[], view: View, now: number, g: Geometry): void {
+  const width = Math.max(1, Math.round(view.width * g.dpr));
+  const rowHeight = Math.round(g.rowHeight * g.dpr);
+  const device: View = { ...view, width };
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.fillStyle = "#0a0c0f";
+  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+  rows.forEach((row, i) => {
+    if (!row) return;
+    const image = context.createImageData(width, rowHeight - Math.round(g.dpr));
+    paintRow(image, row, device, now, g.dpr);
+    context.putImageData(image, 0, Math.round(AXIS * g.dpr) + i * rowHeight);
+  });
+  paintAxis(context, rows.length, view, now, g);
+}
+
+function paintAxis(context: CanvasRenderingContext2D, rows: number, view: View, now: number, g: Geometry): void {
+  context.setTransform(g.dpr, 0, 0, g.dpr, 0, 0);
+  const bottom = AXIS + rows * g.rowHeight;
+  context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.textBaseline = "middle";
+  const seconds = view.span < 600_000;
+  for (const tick of ticks(view, zoneOffset(view.t0))) {
+    const x = Math.round(xAt(view, tick.t)) + 0.5;
+    context.strokeStyle = tick.major ? "#98a2b326" : "#98a2b312";
+    context.beginPath();
+    context.moveTo(x, tick.major ? 6 : AXIS - 5);
+    context.lineTo(x, tick.major ? bottom : AXIS);
+    context.stroke();
+    if (tick.major) {
+      context.fillStyle = "#98a2b3";
+      context.fillText(clock(tick.t, seconds), x + 4, AXIS / 2);
+    }
+  }
+  const edge = xAt(view, now);
+  if (edge < view.width) {
+    // What is ahead of now is no footage that is missing: hatch it.
+    context.save();
+    context.beginPath();
+    context.rect(edge, AXIS, view.width - edge, bottom - AXIS);
+    context.clip();
+    context.strokeStyle = "#98a2b314";
+    for (let x = edge - (bottom - AXIS); x < view.width; x += 8) {
+      context.beginPath();
+      context.moveTo(x, bottom);
+      context.lineTo(x + bottom - AXIS, AXIS);
+      context.stroke();
+    }
+    context.restore();
+  }
+}

@@ -1,0 +1,177 @@
+// Walks through every page of the export in Chromium at two sizes and under two prefixes, and fails on what no test of a
+// component sees: console errors, requests outside the prefix, accessibility faults, video that does not move.
+// `node test/screenshots.mjs [filter]`; pictures land in test/.artifacts.
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { START } from "./mock-data.mjs";
+import { startMock } from "./mock-server.mjs";
+
+const artifacts = fileURLToPath(new URL(".artifacts", import.meta.url));
+mkdirSync(artifacts, { recursive: true });
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const filter = process.argv[2] ?? "";
+const sizes = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
+const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"];
+const faults = [];
+
+const mock = await startMock();
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
+
+async function moving(page, testid, label) {
+  const video = page.locator(`[data-testid=${testid}]`).first();
+  const time = () => video.evaluate((v) => ({ t: v.currentTime, w: v.videoWidth, ready: v.readyState }));
+  await page.waitForFunction((id) => document.querySelector(`[data-testid=${id}]`)?.readyState >= 2, testid, { timeout: 15_000 }).catch(() => faults.push(`${label}: ${testid} has no picture`));
+  const before = await time();
+  await page.waitForFunction(([id, t]) => document.querySelector(`[data-testid=${id}]`).currentTime > t + 0.5, [testid, before.t], { timeout: 8_000 }).catch(() => faults.push(`${label}: ${testid} does not move`));
+}
+
+const t = (minutes) => Date.now() - minutes * 60_000;
+const steps = [
+  { name: "login", path: "/login/", signedOut: true },
+  { name: "login-wrong", path: "/login/", signedOut: true, act: async (page) => {
+      await page.getByLabel("Name").fill("admin");
+      await page.getByLabel("Password", { exact: true }).fill("wrong");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByText("The name or the password is wrong.").waitFor();
+    }, allow: /401/ },
+  { name: "live", path: "/", act: async (page, label) => {
+      await moving(page, "live-video", label);
+      await page.getByText("Latest events").waitFor();
+    } },
+  { name: "camera", path: "/camera/?id=front_door", act: (page, label) => moving(page, "live-video", label) },
+  { name: "camera-offline", path: "/camera/?id=side_gate", act: (page) => page.getByText(/Offline since/).first().waitFor() },
+  { name: "camera-h265", path: "/camera/?id=hall", act: (page, label) => moving(page, "live-video", label) },
+  { name: "camera-unknown", path: "/camera/?id=nothing" },
+  { name: "timeline-live", path: "/timeline/", act: (page, label) => moving(page, "live-video", label) },
+  { name: "timeline-play", path: () => `/timeline/?camera=driveway&t=${t(47)}&play=1`, act: (page, label) => moving(page, "recorded-video", label) },
+  { name: "timeline-gap", path: () => `/timeline/?camera=garden&t=${t(30)}`, act: (page) => page.getByText(/Nothing was recorded/).waitFor() },
+  { name: "timeline-across", path: () => `/timeline/?camera=front_door&t=${START - 10.1 * 60_000}&play=1`, act: async (page, label) => {
+      await moving(page, "recorded-video", label);
+      await page.getByText(/Skipped/).waitFor({ timeout: 12_000 }).catch(() => faults.push(`${label}: did not play on across the gap`));
+    } },
+  { name: "timeline-hover", path: () => `/timeline/?camera=driveway&t=${t(47)}`, desk: true, act: async (page) => {
+      const box = await page.locator("[data-testid=timeline-canvas]").boundingBox();
+      for (let x = 100; x < box.width; x += 7) {
+        await page.mouse.move(box.x + x, box.y + 24 + 34 + 17);
+        if (await page.getByText(/(Person|Car|Dog|Bicycle|Cat) \d+ %/).count()) break;
+      }
+      await page.waitForTimeout(300);
+    } },
+  { name: "timeline-to-live", path: () => `/timeline/?camera=driveway&t=${t(0.13)}&play=1`, desk: true, act: async (page, label) => {
+      await moving(page, "recorded-video", label);
+      await page.locator("[data-mode=live]").waitFor({ timeout: 30_000 }).catch(() => faults.push(`${label}: did not catch up with live`));
+      await moving(page, "live-video", label);
+    } },
+  { name: "timeline-keys", path: () => `/timeline/?camera=driveway&t=${t(90)}`, desk: true, act: async (page, label) => {
+      await page.locator("[data-phase=paused]").waitFor();
+      const clock = () => page.getByTestId("wall-clock").locator("time").textContent();
+      const before = await clock();
+      await page.keyboard.press("]");
+      await page.locator("[data-phase=playing]").waitFor();
+      if ((await clock()) === before) faults.push(`${label}: "]" did not go to the next event`);
+      await page.keyboard.press("2");
+      await page.keyboard.press("3");
+      await page.keyboard.press("1");
+      await page.locator("[data-phase=playing]").waitFor();
+      await page.keyboard.press(" ");
+      await page.locator("[data-phase=paused]").waitFor();
+      const box = await page.locator("[data-testid=timeline-canvas]").boundingBox();
+      await page.mouse.click(box.x + box.width * 0.3, box.y + 40);
+      await page.locator("[data-phase=playing]").waitFor();
+      await page.mouse.move(box.x + 600, box.y + 60);
+      for (let i = 0; i < 12; i++) await page.mouse.wheel(0, -120);
+      await page.mouse.move(box.x + 600, box.y + 10);
+      await page.mouse.down();
+      await page.mouse.move(box.x + 700, box.y + 10, { steps: 8 });
+      await page.mouse.up();
+      await page.locator("[data-phase=playing]").waitFor();
+      await page.keyboard.press("n");
+      await page.locator("[data-mode=live]").waitFor();
+      await page.keyboard.press(" ");
+      await page.locator("[data-mode=recorded]").waitFor();
+    } },
+  { name: "events-to-timeline", path: "/events/?label=person&camera=driveway", act: async (page, label) => {
+      await page.getByTestId("event").nth(3).getByRole("link").click();
+      await page.waitForURL(/timeline\/\?/);
+      await moving(page, "recorded-video", label);
+    } },
+  { name: "events", path: "/events/", act: (page) => page.getByTestId("event").first().waitFor() },
+  { name: "events-filtered", path: "/events/?label=person&camera=driveway", act: (page) => page.getByTestId("event").first().waitFor() },
+  { name: "events-empty", path: "/events/?label=bus", act: (page) => page.getByText("No event matches").waitFor() },
+  { name: "event-detail", path: "/events/?label=person", act: async (page) => {
+      await page.getByTestId("event").nth(2).hover();
+      await page.getByRole("button", { name: /^Details of/ }).nth(2).click();
+      await page.getByRole("dialog").waitFor();
+      await page.waitForTimeout(400);
+    } },
+  { name: "system", path: "/system/", act: (page) => page.getByText("Cameras online").waitFor() },
+  { name: "api-docs", path: "/api-docs/", act: async (page) => {
+      await page.getByText("/api/v1/cameras/{id}/recording").click();
+      await page.getByText("Example").first().waitFor();
+    } },
+  { name: "help", path: "/", desk: true, act: async (page) => {
+      await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+      await page.getByRole("dialog").waitFor();
+    } },
+  { name: "not-found", path: "/nowhere/", allow: /404/ },
+];
+
+for (const [prefixName, base] of [["root", ""], ["ingress", "/api/hassio_ingress/abc123"]]) {
+  for (const [sizeName, viewport] of Object.entries(sizes)) {
+    for (const step of steps) {
+      const label = `${step.name}-${sizeName}-${prefixName}`;
+      if (!label.includes(filter) || (step.desk && sizeName !== "desk")) continue;
+      const context = await browser.newContext({ viewport, bypassCSP: false, hasTouch: sizeName === "phone", reducedMotion: "reduce", timezoneId: "Europe/Berlin" });
+      const page = await context.newPage();
+      page.on("console", (m) => m.type() === "error" && !step.allow?.test(m.text()) && faults.push(`${label}: console: ${m.text()} ${m.location().url}`));
+      page.on("pageerror", (e) => faults.push(`${label}: ${e.message}`));
+      page.on("request", (r) => r.url().startsWith("http") && !new URL(r.url()).pathname.startsWith(`${base}/`) && faults.push(`${label}: request outside the prefix: ${r.url()}`));
+      if (!step.signedOut) {
+        await context.addCookies([{ name: "mock", value: "1", url: mock.url }]);
+        await context.addInitScript((key) => localStorage.setItem(key, "1"), `nightjar:${base}:session`);
+      }
+      try {
+        await page.goto(`${mock.url}${base}${typeof step.path === "function" ? step.path() : step.path}`);
+        await step.act?.(page, label);
+        await page.waitForTimeout(900);
+        await page.screenshot({ path: join(artifacts, `${label}.png`) });
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        if (width > viewport.width) faults.push(`${label}: the page is ${width} px wide`);
+      } catch (error) {
+        faults.push(`${label}: ${error.message.split("\n")[0]}`);
+        await page.screenshot({ path: join(artifacts, `${label}-failed.png`) }).catch(() => undefined);
+      }
+      await context.close();
+      if (prefixName === "root") await accessibility(step, viewport, base, label);
+    }
+  }
+}
+
+/** The same page once more with the policy off, for axe is a script from outside. */
+async function accessibility(step, viewport, base, label) {
+  const context = await browser.newContext({ viewport, bypassCSP: true, reducedMotion: "reduce" });
+  if (!step.signedOut) {
+    await context.addCookies([{ name: "mock", value: "1", url: mock.url }]);
+    await context.addInitScript((key) => localStorage.setItem(key, "1"), `nightjar:${base}:session`);
+  }
+  const page = await context.newPage();
+  try {
+    await page.goto(`${mock.url}${base}${typeof step.path === "function" ? step.path() : step.path}`);
+    await step.act?.(page, `${label}-axe`);
+    await page.waitForTimeout(300);
+    await page.addScriptTag({ content: axe });
+    const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }));
+    for (const v of violations) faults.push(`${label}: axe: ${v.id} (${v.impact}): ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join(" | ")}`);
+  } catch (error) {
+    faults.push(`${label}: axe run: ${error.message.split("\n")[0]}`);
+  }
+  await context.close();
+}
+
+await browser.close();
+await mock.stop();
+console.log(faults.length ? `\n${faults.length} faults:\n${[...new Set(faults)].join("\n")}` : "\nno faults");
+process.exit(faults.length ? 1 : 0);
