@@ -154,7 +154,11 @@ func (f *Feeder) tidy(day library.Day) error {
 	if err != nil || len(recs) > 0 || len(deleted) == 0 {
 		return err
 	}
-	if err := f.lib.RemoveDay(day); err != nil {
+	err = f.lib.RemoveDay(day, f.Offset(day))
+	if errors.Is(err, library.ErrDayInUse) {
+		return nil // grown since it was read: the next pass looks again
+	}
+	if err != nil {
 		return err
 	}
 	f.mu.Lock()

@@ -350,16 +350,24 @@ func (l *Library) RemoveHour(h Hour) error {
 	return nil
 }
 
-// RemoveDay deletes the journal and the directory of a day that has no hour directory left; the journal goes last.
-func (l *Library) RemoveDay(day Day) error {
+// ErrDayInUse says that a day has recordings, or lines that its remover has not read.
+var ErrDayInUse = errors.New("day is in use")
+
+// RemoveDay deletes the journal and the directory of a day that has no hour directory left and whose journal has no line
+// behind offset read: ErrDayInUse otherwise. Nothing can be appended in between.
+func (l *Library) RemoveDay(day Day, read int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	hours, err := l.list(day.String())
 	if err != nil {
 		return err
 	}
-	if len(hours) > 0 {
-		return fmt.Errorf("remove %s: it still has recordings", day)
+	next, _, err := l.Read(day, read, func(Line) error { return nil })
+	if err != nil {
+		return err
+	}
+	if len(hours) > 0 || next != read {
+		return fmt.Errorf("remove %s: %w", day, ErrDayInUse)
 	}
 	if err := l.root.RemoveAll(day.String()); err != nil {
 		return fmt.Errorf("remove %s: %w", day, err)

@@ -164,7 +164,7 @@ func TestCreateAvoidsTakenNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := lib.RemoveDay(day); err == nil {
+	if err := lib.RemoveDay(day, 0); err == nil {
 		t.Error("a day with recordings was removed")
 	}
 	for range 2 { // idempotent
@@ -172,7 +172,7 @@ func TestCreateAvoidsTakenNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := lib.RemoveDay(day); err != nil {
+	if err := lib.RemoveDay(day, 0); err != nil {
 		t.Fatal(err)
 	}
 	if days, err := lib.Days(); err != nil || len(days) != 0 {
