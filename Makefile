@@ -7,6 +7,7 @@ SQLC_VERSION     := v1.31.1
 BUF_VERSION      := v1.75.0
 PROTOC_GEN_GO    := v1.36.10
 PROTOC_GEN_GRPC  := v1.5.1
+VERSITYGW_VERSION := v1.8.0
 
 # Tools are built once, outside the checkout, so that clean checkouts share them.
 TOOLS   ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nightjar-tools
@@ -16,6 +17,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PLUGINS := webhook
 ORT_DIR := core/vision/detect/ort
 export NEXT_TELEMETRY_DISABLED := 1
+export NIGHTJAR_VERSITYGW := $(TOOLS)/versitygw-$(VERSITYGW_VERSION)
 export NIGHTJAR_ORT := $(CURDIR)/$(BUILD)/lib/libonnxruntime.so.1
 
 PACKAGES := ffmpeg libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libopencv-dev pkg-config g++ postgresql
@@ -72,11 +74,19 @@ run: build ## build and start Nightjar with config.yaml, or with the demo camera
 	@exec $(BUILD)/nightjar serve -c $(CONFIG)
 
 .PHONY: test
-test: test-deps ort ui binary ## all tests: Go with the race detector, UI, end to end in Chromium
+test: test-deps s3-server ort ui binary ## all tests: Go with the race detector, UI, end to end in Chromium
 	@core/deploy/test.sh
 
+.PHONY: crash
+crash: ort ## the long crash tests of the recorder: power cuts, kills, slow and full disks (root)
+	@NIGHTJAR_SLOW=1 go test -count=1 -timeout 60m ./recorder/crash ./recorder/retention ./recorder/fsck
+
+# A real S3 server for the tests of the archive.
+.PHONY: s3-server
+s3-server: $(TOOLS)/versitygw-$(VERSITYGW_VERSION)
+
 .PHONY: test-go
-test-go: ort ## Go tests only
+test-go: s3-server ort ## Go tests only
 	@go vet $(GO_PACKAGES) && go test -race -timeout 15m $(GO_PACKAGES)
 
 .PHONY: test-ui
@@ -84,11 +94,11 @@ test-ui: ui/node_modules/.package-lock.json ## UI lint, types and unit tests onl
 	@cd ui && npm run --silent lint && npm run --silent typecheck && npm run --silent test
 
 .PHONY: e2e
-e2e: test-deps ort ui binary ## the end-to-end test only; screenshots land in artifacts/
+e2e: test-deps s3-server ort ui binary ## the end-to-end test only; screenshots land in artifacts/
 	@NIGHTJAR_E2E=1 go test -count=1 -timeout 15m -v ./core/internal/e2e
 
 .PHONY: bench
-bench: test-deps ort binary ## benchmarks with ratios against the floor and against peers
+bench: test-deps s3-server ort binary ## benchmarks with ratios against the floor and against peers
 	@core/deploy/bench.sh
 
 .PHONY: lint
@@ -113,6 +123,8 @@ define go_tool
 endef
 $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION):
 	$(call go_tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION),golangci-lint)
+$(TOOLS)/versitygw-$(VERSITYGW_VERSION):
+	$(call go_tool,github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION),versitygw)
 $(TOOLS)/sqlc-$(SQLC_VERSION):
 	$(call go_tool,github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION),sqlc)
 $(TOOLS)/buf-$(BUF_VERSION):

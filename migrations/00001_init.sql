@@ -9,7 +9,8 @@ CREATE TABLE cameras (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- One row per closed fMP4 file. The disk is the truth: rows are rebuilt from the journals (recorder/docs).
+-- One row per closed fMP4 file. The disk is the truth: rows are rebuilt from the journals (recorder/docs). A partition is a
+-- UTC day; core/store adds them as recordings come and drops them once they are empty.
 CREATE TABLE recordings (
     camera      text NOT NULL,
     role        text NOT NULL CHECK (role IN ('main', 'sub')),
@@ -23,8 +24,20 @@ CREATE TABLE recordings (
     width       integer NOT NULL,
     height      integer NOT NULL,
     segments    bytea NOT NULL,                 -- varints, see core/store
+    remote      boolean NOT NULL DEFAULT false, -- the archive holds a verified copy
+    evicted     boolean NOT NULL DEFAULT false, -- the local file is gone
     PRIMARY KEY (camera, role, start_us)
-);
+) PARTITION BY RANGE (start_us);
+
+-- What is recorded in each hour that has recordings: a summary of recordings, made anew in the transaction that changes them.
+CREATE TABLE coverage (
+    camera text NOT NULL,
+    role   text NOT NULL,
+    hour   integer NOT NULL,                    -- hours since 1970 UTC
+    bytes  bigint NOT NULL,                     -- of the recordings that begin in the hour, evicted ones left out
+    runs   bytea NOT NULL,                      -- varints, see core/store
+    PRIMARY KEY (camera, role, hour)
+) WITH (fillfactor = 70);                       -- the running hour changes with every file
 
 CREATE TABLE gaps (
     camera   text NOT NULL,
@@ -34,6 +47,17 @@ CREATE TABLE gaps (
     reason   text NOT NULL,
     detail   text NOT NULL DEFAULT '',
     PRIMARY KEY (camera, role, start_us)
+);
+-- What overlaps a range may have begun long before it. Few gaps are longer than an hour.
+CREATE INDEX gaps_long ON gaps (camera, role, end_us, start_us) WHERE end_us - start_us > 3600000000;
+CREATE STATISTICS gaps_length ON (end_us - start_us) FROM gaps;
+
+-- When something moved in front of a camera, cut at full hours, so that no row is longer than one.
+CREATE TABLE motion_spans (
+    camera   text NOT NULL,
+    start_at timestamptz NOT NULL,
+    end_at   timestamptz NOT NULL CHECK (end_at > start_at),
+    PRIMARY KEY (camera, start_at)
 );
 
 CREATE TABLE events (
@@ -54,9 +78,61 @@ CREATE TABLE events (
     revision     integer NOT NULL DEFAULT 1,
     updated_at   timestamptz NOT NULL DEFAULT now()  -- last sign of life: where an event a crash left open is closed
 );
-CREATE INDEX events_camera_start ON events (camera, start_at DESC);
+CREATE INDEX events_camera_start ON events (camera, start_at DESC) INCLUDE (end_at, kind); -- retention asks when, of days long out of memory
 CREATE INDEX events_start ON events (start_at DESC, id DESC);
-CREATE INDEX events_ongoing ON events (camera) WHERE end_at IS NULL;
+-- What overlaps a range may have begun before it. Few events are long; these find them without reading the many that are not.
+CREATE INDEX events_long ON events (camera, end_at, start_at) WHERE end_at - start_at > interval '5 minutes' AND end_at - start_at <= interval '1 day';
+CREATE INDEX events_endless ON events (camera, end_at, start_at) WHERE end_at - start_at > interval '1 day';
+CREATE STATISTICS events_length ON (end_at - start_at) FROM events;
+CREATE INDEX events_ongoing ON events (camera, start_at DESC) WHERE end_at IS NULL;
+
+-- How many events begin in each hour and minute: a summary of events, kept by the triggers below, right after deletions too.
+-- Camera, label and start of an event never change.
+CREATE TABLE event_hours (
+    camera  text NOT NULL,
+    hour    integer NOT NULL,                   -- hours since 1970 UTC
+    label   text NOT NULL,
+    total   integer NOT NULL,
+    minutes bytea NOT NULL,                     -- of each minute, 60 times four bytes, big endian: an array is ten times slower to send
+    PRIMARY KEY (camera, hour, label) INCLUDE (total)
+) WITH (fillfactor = 70);
+CREATE INDEX event_hours_label ON event_hours (label);
+
+CREATE FUNCTION minute_count(minutes bytea, i integer) RETURNS integer LANGUAGE sql IMMUTABLE AS
+    'SELECT (get_byte(minutes, 4 * i) << 24) | (get_byte(minutes, 4 * i + 1) << 16) | (get_byte(minutes, 4 * i + 2) << 8) | get_byte(minutes, 4 * i + 3)';
+
+-- +goose StatementBegin
+CREATE FUNCTION count_events() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    sign integer := CASE TG_OP WHEN 'DELETE' THEN -1 ELSE 1 END;
+BEGIN
+    IF NOT EXISTS (SELECT FROM changed) THEN
+        RETURN NULL;
+    END IF;
+    -- In the order of the key, so that two transactions never wait for each other.
+    INSERT INTO event_hours AS h (camera, hour, label, total, minutes)
+    WITH per_minute AS (
+        SELECT camera, label, floor(extract(epoch FROM start_at) / 3600)::integer AS hour,
+            extract(minute FROM start_at AT TIME ZONE 'UTC')::integer AS minute, count(*)::integer AS n
+        FROM changed GROUP BY 1, 2, 3, 4
+    )
+    SELECT k.camera, k.hour, k.label, sign * sum(coalesce(p.n, 0)), string_agg(int4send(sign * coalesce(p.n, 0)), '' ORDER BY m.minute)
+    FROM (SELECT DISTINCT camera, hour, label FROM per_minute) k
+    CROSS JOIN generate_series(0, 59) AS m(minute)
+    LEFT JOIN per_minute p ON p.camera = k.camera AND p.hour = k.hour AND p.label = k.label AND p.minute = m.minute
+    GROUP BY k.camera, k.hour, k.label ORDER BY k.camera, k.hour, k.label
+    ON CONFLICT (camera, hour, label) DO UPDATE SET total = h.total + excluded.total,
+        minutes = (SELECT string_agg(int4send(minute_count(h.minutes, i) + minute_count(excluded.minutes, i)), '' ORDER BY i) FROM generate_series(0, 59) AS i);
+    IF sign < 0 THEN
+        DELETE FROM event_hours h USING (
+            SELECT DISTINCT camera, label, floor(extract(epoch FROM start_at) / 3600)::integer AS hour FROM changed
+        ) k WHERE h.camera = k.camera AND h.hour = k.hour AND h.label = k.label AND h.total <= 0;
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER events_added AFTER INSERT ON events REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_events();
+CREATE TRIGGER events_deleted AFTER DELETE ON events REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION count_events();
 
 -- The outbox: what must reach a notifier. Written in the transaction of its event; the truth about every delivery.
 CREATE TABLE deliveries (
@@ -102,4 +178,5 @@ CREATE TABLE settings (
 );
 
 -- +goose Down
-DROP TABLE settings, refresh_tokens, users, deliveries, events, gaps, recordings, cameras;
+DROP TABLE settings, refresh_tokens, users, deliveries, event_hours, events, motion_spans, gaps, coverage, recordings, cameras;
+DROP FUNCTION count_events, minute_count;

@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nightjar-nvr/nightjar/core/media"
 	"github.com/nightjar-nvr/nightjar/core/media/fmp4"
-	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/recorder/index"
 	"github.com/nightjar-nvr/nightjar/recorder/library"
 )
@@ -22,34 +21,12 @@ const minSegment = 1900 * time.Millisecond
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// fileMaker creates recordings. It is an interface so that tests can make the disk fail.
-type fileMaker interface {
-	create(stream nvr.StreamID, ms int64) (f sink, path string, err error)
-}
-
-// sink is a file that only grows.
-type sink interface {
-	// writev appends all of bufs or fails; then part of them may have been written.
-	writev(bufs [][]byte) error
-	sync() error
-	// close cuts off what was written beyond size and closes the file.
-	close(size int64) error
-}
-
-type diskFiles struct{ lib *library.Library }
-
-func (d diskFiles) create(stream nvr.StreamID, ms int64) (sink, string, error) {
-	f, path, err := d.lib.Create(library.DayOf(stream, time.UnixMilli(ms)), ms)
-	if err != nil {
-		return nil, "", err
-	}
-	return &diskFile{f: f, lib: d.lib, path: path}, path, nil
-}
-
+// diskFile is a file that only grows.
 type diskFile struct {
-	f       *os.File
+	f       library.File
 	lib     *library.Library
 	path    string
+	syncs   prometheus.Counter
 	named   bool // the directory entry was synced
 	written int64
 	torn    bool
@@ -58,17 +35,15 @@ type diskFile struct {
 // maxSlices is the kernel's limit for one vectored write (IOV_MAX).
 const maxSlices = 1024
 
+// writev appends all of bufs or fails; then part of them may have been written.
 func (d *diskFile) writev(bufs [][]byte) error {
 	if len(bufs) > maxSlices {
 		bufs = [][]byte{join(bufs)} // dozens of slices per picture: a copy is cheaper than a second write
 	}
 	for len(bufs) > 0 {
-		n, err := unix.Writev(int(d.f.Fd()), bufs)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
+		n, err := d.f.Writev(bufs)
 		if n == 0 && err == nil {
-			err = unix.ENOSPC
+			err = syscall.ENOSPC
 		}
 		if err != nil {
 			d.torn = true
@@ -106,16 +81,19 @@ func join(bufs [][]byte) []byte {
 }
 
 func (d *diskFile) sync() error {
-	if err := unix.Fdatasync(int(d.f.Fd())); err != nil {
+	d.syncs.Inc()
+	if err := d.f.Sync(); err != nil {
 		return err
 	}
 	if d.named {
 		return nil
 	}
 	d.named = true
+	d.syncs.Inc()
 	return d.lib.SyncDir(d.path)
 }
 
+// close cuts off what was written beyond size and closes the file; of size 0, it is removed.
 func (d *diskFile) close(size int64) error {
 	var err error
 	if d.torn || d.written > size {
@@ -123,7 +101,7 @@ func (d *diskFile) close(size int64) error {
 	}
 	err = errors.Join(err, d.f.Close())
 	if size == 0 {
-		err = errors.Join(err, d.lib.Root().Remove(d.path))
+		err = errors.Join(err, d.lib.FS().Remove(d.path))
 	}
 	return err
 }
@@ -133,7 +111,7 @@ func (d *diskFile) close(size int64) error {
 type openFile struct {
 	r      *Recorder
 	rec    index.Recording
-	sink   sink
+	sink   *diskFile
 	head   []byte        // ftyp+moov, until written
 	from   time.Duration // where rec.Start is on the muxer's timeline
 	bufs   [][]byte
@@ -157,19 +135,9 @@ func pictureSize(d *media.Description) (w, h int) {
 	return 0, 0
 }
 
-// write appends p with one system call, together with the init segment when it is the first.
-func (f *openFile) write(p *fmp4.Part) error {
-	if f.sink == nil {
-		s, path, err := f.r.files.create(f.rec.Stream, f.rec.Start.UnixMilli())
-		if err != nil {
-			return err
-		}
-		f.sink = s
-		f.r.mu.Lock()
-		f.rec.Path = path
-		f.r.current = f
-		f.r.mu.Unlock()
-	}
+// write appends p with one system call, together with the init segment when it is the first. payload is the number of
+// bytes in it that the camera sent.
+func (f *openFile) write(p *fmp4.Part, payload int) error {
 	f.bufs = f.bufs[:0]
 	size := int64(p.Bytes)
 	if f.head != nil {
@@ -177,12 +145,15 @@ func (f *openFile) write(p *fmp4.Part) error {
 		size += int64(len(f.head))
 	}
 	f.bufs = append(f.bufs, p.Buffers...)
-	err := f.sink.writev(f.bufs)
-	if err == nil && f.r.opts.Sync == SyncPart {
-		err = f.sink.sync()
+	var err error
+	if f.sink == nil {
+		err = f.begin()
+	} else if err = f.put(f.sink); err != nil {
+		f.r.opts.Volumes.Failed(f.sink.lib, err)
+		err = fmt.Errorf("write part of %s: %w", f.rec.Path, err)
 	}
 	if err != nil {
-		return fmt.Errorf("write part of %s: %w", f.rec.Path, err)
+		return err
 	}
 	crc := f.rec.CRC
 	for _, b := range f.bufs {
@@ -194,8 +165,52 @@ func (f *openFile) write(p *fmp4.Part) error {
 	f.grow(p, size, crc)
 	f.r.mu.Unlock()
 	f.r.metrics.bytes.Add(float64(size))
+	f.r.metrics.payload.Add(float64(payload))
 	f.r.metrics.parts.Inc()
 	return nil
+}
+
+func (f *openFile) put(s *diskFile) error {
+	if err := s.writev(f.bufs); err != nil {
+		return err
+	}
+	if f.r.opts.Sync == SyncPart {
+		return s.sync()
+	}
+	return nil
+}
+
+// begin creates the file and writes the first part, on the first volume that takes it.
+func (f *openFile) begin() error {
+	v := f.r.opts.Volumes
+	err := fmt.Errorf("create recording: %w", library.ErrMissing)
+	for _, lib := range v.Candidates() {
+		var s *diskFile
+		if s, err = f.beginOn(lib); err == nil {
+			v.Wrote(lib)
+			f.r.mu.Lock()
+			f.sink, f.rec.Path = s, s.path
+			f.r.current = f
+			f.r.mu.Unlock()
+			return nil
+		}
+		v.Failed(lib, err)
+		err = fmt.Errorf("begin recording in %s: %w", lib.Dir(), err)
+	}
+	return err
+}
+
+func (f *openFile) beginOn(lib *library.Library) (*diskFile, error) {
+	ms := f.rec.Start.UnixMilli()
+	file, path, err := f.r.opts.Volumes.Create(lib, library.DayOf(f.rec.Stream, f.rec.Start), ms)
+	if err != nil {
+		return nil, err
+	}
+	s := &diskFile{f: file, lib: lib, path: path, syncs: f.r.metrics.syncs}
+	if err := f.put(s); err != nil {
+		return nil, errors.Join(err, s.close(0))
+	}
+	return s, nil
 }
 
 // grow enters a written part into rec. A segment's bytes begin where the one before ended, the first's behind the
@@ -255,13 +270,15 @@ func (f *openFile) close() error {
 	}
 	err = errors.Join(err, f.sink.close(size))
 	if whole {
-		f.r.lastEnd = f.rec.End()
-		f.r.journal(f.rec) // before current is let go, so that playback always finds it in one of the two
+		f.r.ended(f.rec.End())
+		f.r.metrics.files.Inc()
+		f.r.journal(pending{f.sink.lib, library.Line{Recording: &f.rec}}) // before current is let go, so that playback always finds it in one of the two
 	}
 	f.r.mu.Lock()
 	f.r.current = nil
 	f.r.mu.Unlock()
 	if err != nil {
+		f.r.opts.Volumes.Failed(f.sink.lib, err)
 		return fmt.Errorf("close %s: %w", f.rec.Path, err)
 	}
 	return nil

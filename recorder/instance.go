@@ -17,6 +17,8 @@ const (
 	queueUnits = 1200
 	// maxDrift is how far wall time and media time may part within a run before a new one begins.
 	maxDrift = 2 * time.Second
+	// stall is a write so slow that units which were dropped meanwhile are the disk's fault.
+	stall = 5 * time.Second
 	// slowFrames is the frame interval from which parts include the last picture with a guessed duration: waiting for
 	// the next one would cost more of the second that a crash may take.
 	slowFrames = 100 * time.Millisecond
@@ -31,14 +33,18 @@ type instance struct {
 	mux    *fmp4.Muxer // nil when desc cannot be recorded
 	part   fmp4.Part
 
-	file     *openFile        // nil until the run's first key picture
+	running  bool             // a run began: its first key picture is in mux
+	file     *openFile        // nil while no run is there, or its disk failed and the next key picture is waited for
 	origin   time.Time        // wall time of the run's zero
 	rotateAt time.Time        // wall time after which the next key picture begins a new file
 	lastLead media.AccessUnit // latest unit of the lead track, without payload
 
 	dropped, restamped uint64
-	fresh              bool // the run has not written its first part
-	overloaded         bool // units were dropped, and no run has ended for it yet
+	fresh              bool          // what follows an absence has not been written yet
+	overloaded         bool          // units were dropped, and no run has ended for it yet
+	slowest            time.Duration // write, since the last run ended for units that were dropped
+	payload            int           // bytes taken since the last part
+	damage             damage
 }
 
 func newInstance(r *Recorder) *instance { return &instance{r: r} }
@@ -77,7 +83,7 @@ func (i *instance) take(units []*media.AccessUnit) error {
 			return err
 		}
 	}
-	if i.file == nil {
+	if !i.running {
 		return nil
 	}
 	_, lasts := i.mux.Last()
@@ -86,8 +92,8 @@ func (i *instance) take(units []*media.AccessUnit) error {
 
 func (i *instance) unit(u *media.AccessUnit) error {
 	if u.End() {
-		i.r.lost(index.GapOffline, u.Reason)
-		err := i.endRun()
+		err := i.endRun() // first: what it writes ends the absence before it
+		i.r.lost(u.NTP, index.GapOffline, u.Reason)
 		i.desc, i.mux = nil, nil
 		i.r.setStatus(Waiting, "")
 		return err
@@ -105,9 +111,17 @@ func (i *instance) unit(u *media.AccessUnit) error {
 		i.lastLead = media.AccessUnit{NTP: u.NTP, DTS: u.DTS}
 		return err
 	default:
-		i.mux.Add(u)
+		i.add(u)
 		return nil
 	}
+}
+
+func (i *instance) add(u *media.AccessUnit) bool {
+	if !i.mux.Add(u) {
+		return false
+	}
+	i.payload += u.Size()
+	return true
 }
 
 // describe begins a new session or parameter set. What MP4 cannot hold is shown and waited out.
@@ -130,13 +144,16 @@ func (i *instance) describe(d *media.Description) error {
 // lead handles a unit of the track that times the file.
 func (i *instance) lead(u *media.AccessUnit) error {
 	if !u.Key {
-		i.mux.Add(u)
+		if i.add(u) {
+			i.watch(u)
+		}
 		return nil
 	}
-	if i.file != nil {
+	if i.running {
 		if reason, detail := i.broken(u); reason != "" {
-			i.r.lost(reason, detail)
-			if err := i.endRun(); err != nil {
+			err := i.endRun()
+			i.r.lost(i.lastLead.NTP, reason, detail)
+			if err != nil {
 				return err
 			}
 			m, err := fmp4.NewMuxer(i.desc)
@@ -146,25 +163,40 @@ func (i *instance) lead(u *media.AccessUnit) error {
 			i.mux, i.restamped = m, 0
 		}
 	}
-	if !i.mux.Add(u) {
+	if !i.running {
+		return i.beginRun(u)
+	}
+	if !i.add(u) {
 		return nil
 	}
-	at, _ := i.mux.Last()
-	if i.file == nil {
-		i.beginRun(u)
-		return nil
-	}
+	i.watch(u)
 	if n := i.mux.Restamped(); n != i.restamped {
 		i.r.metrics.restamped.Add(float64(n - i.restamped))
 		i.restamped = n
 	}
+	return i.cut()
+}
+
+// cut writes what comes before the key picture that was just taken, and begins a segment or a file with it where it is
+// time to.
+func (i *instance) cut() error {
+	at, _ := i.mux.Last()
 	wall := i.origin.Add(at.Truncate(time.Microsecond))
 	switch {
+	case i.file == nil:
+		if err := i.write(false); err != nil { // what cannot be decoded goes
+			return err
+		}
+		i.openFile(wall, at)
 	case !wall.Before(i.rotateAt):
 		return i.rotate(wall, at)
 	case i.file.segmentAge(at) >= minSegment:
 		if err := i.write(false); err != nil {
 			return err
+		}
+		if i.file == nil {
+			i.openFile(wall, at)
+			return nil
 		}
 		i.file.endAt(at)
 		i.file.cutSeg = true
@@ -181,8 +213,12 @@ func (i *instance) broken(u *media.AccessUnit) (index.GapReason, string) {
 	media := time.Duration(float64(u.DTS-i.lastLead.DTS) / clock * float64(time.Second))
 	switch {
 	case i.overloaded && silence > maxDrift/4:
-		i.overloaded = false
-		return index.GapOverload, "The disk or the machine was too slow."
+		slowest := i.slowest
+		i.overloaded, i.slowest = false, 0
+		if slowest > stall {
+			return index.GapDisk, fmt.Sprintf("The disk took %v for one write.", slowest.Round(time.Second))
+		}
+		return index.GapOverload, "The machine was too slow."
 	case drift.Abs() <= maxDrift:
 		return "", ""
 	case silence > maxDrift && (silence-media).Abs() < maxDrift:
@@ -192,10 +228,22 @@ func (i *instance) broken(u *media.AccessUnit) (index.GapReason, string) {
 	}
 }
 
-func (i *instance) beginRun(u *media.AccessUnit) {
-	i.origin = i.r.startOf(u.NTP)
-	i.overloaded, i.fresh = false, true
-	i.openFile(i.origin, 0)
+// beginRun begins a run with the key picture u, unless the camera sent it before.
+func (i *instance) beginRun(u *media.AccessUnit) error {
+	start, ok := i.r.startOf(u.NTP)
+	if !ok || !i.add(u) {
+		return nil
+	}
+	if back := start.Sub(u.NTP); back > maxReplay {
+		i.r.shifted(start, back)
+	}
+	i.running, i.overloaded = true, false
+	i.origin = start
+	i.damage.intact = start
+	i.openFile(start, 0)
+	i.watch(u)
+	i.fresh = true
+	return nil
 }
 
 func (i *instance) openFile(start time.Time, at time.Duration) {
@@ -208,11 +256,11 @@ func (i *instance) rotate(wall time.Time, at time.Duration) error {
 	if err := i.write(false); err != nil {
 		return err
 	}
-	f := i.file
-	i.file = nil
-	f.endAt(at)
-	if err := f.close(); err != nil {
-		return err
+	if i.file != nil {
+		i.file.endAt(at)
+		if err := i.closeFile(); err != nil {
+			return err
+		}
 	}
 	i.openFile(wall, at)
 	return nil
@@ -220,28 +268,80 @@ func (i *instance) rotate(wall time.Time, at time.Duration) error {
 
 // endRun writes what is left and closes the file.
 func (i *instance) endRun() error {
-	if i.file == nil {
+	if !i.running {
 		return nil
 	}
+	i.running = false
 	if err := i.write(true); err != nil {
 		return err
 	}
-	f := i.file
-	i.file = nil
-	return f.close()
+	err := i.closeFile()
+	i.tellDamage()
+	return err
 }
 
+// closeFile closes the open file, if there is one. The failure of one volume of several ends nothing.
+func (i *instance) closeFile() error {
+	f := i.file
+	i.file = nil
+	if f == nil {
+		return nil
+	}
+	err := f.close()
+	if err != nil && f.sink != nil && i.r.opts.Volumes.Other(f.sink.lib) {
+		i.failedOver(err)
+		return nil
+	}
+	return err
+}
+
+// write cuts a part and writes it. While there is no file, what was cut cannot be decoded and goes.
 func (i *instance) write(flush bool) error {
 	if !i.mux.Cut(&i.part, flush) {
 		return nil
 	}
-	err := i.file.write(&i.part)
+	payload := i.payload
+	i.payload = 0
+	var err error
+	if i.file != nil {
+		began := time.Now()
+		if err = i.file.write(&i.part, payload); err != nil {
+			err = i.failOver(err, payload)
+		}
+		i.slowest = max(i.slowest, time.Since(began))
+	}
 	clear(i.part.Buffers) // let go of the payload
-	if err == nil && i.fresh {
+	if err == nil && i.fresh && i.file != nil {
 		i.fresh = false
-		i.r.resumed(i.origin)
+		i.r.resumed(i.file.rec.Start)
 	}
 	return err
+}
+
+// failOver goes on in another volume after the part could not be written: at once where the part begins with a key
+// picture, otherwise with the next one. Without another volume the attempt fails with err.
+func (i *instance) failOver(err error, payload int) error {
+	f := i.file
+	if f.sink == nil || !i.r.opts.Volumes.Other(f.sink.lib) { // a file that could not begin was tried everywhere
+		return err
+	}
+	i.failedOver(err)
+	i.file = nil
+	if cerr := f.close(); cerr != nil {
+		i.r.logger.Warn("recording could not be closed", "path", f.rec.Path, "err", cerr)
+	}
+	i.r.lost(time.Now(), index.GapDisk, explain(err))
+	i.fresh = true
+	if !i.part.Key || i.part.Duration == 0 {
+		return nil
+	}
+	i.openFile(i.origin.Add(i.part.Start.Truncate(time.Microsecond)), i.part.Start)
+	return i.file.write(&i.part, payload)
+}
+
+func (i *instance) failedOver(err error) {
+	i.r.metrics.errors.Inc()
+	i.r.logger.Warn("volume failed, recording goes on in another", "err", err)
 }
 
 // nextRotation returns when a file that starts at start ends: on a grid of the file duration, shifted per stream so

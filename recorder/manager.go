@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ const (
 
 // Options is what a Manager needs. Zero durations and an empty Sync mean the defaults.
 type Options struct {
-	Library *library.Library
+	Volumes *library.Volumes
 	Part    time.Duration // the longest part, 200 ms to 10 s: what a crash can lose
 	File    time.Duration // a new file begins at the first key frame after this, 5 s to 1 h
 	Sync    Sync
@@ -60,6 +61,7 @@ type Stream struct {
 type Manager struct {
 	opts      Options
 	metrics   *metrics
+	started   time.Time
 	recorders map[nvr.StreamID]*Recorder
 	ready     chan struct{}
 }
@@ -76,8 +78,8 @@ func New(o Options, streams []Stream) (*Manager, error) {
 		o.Sync = SyncFile
 	}
 	switch {
-	case o.Library == nil || o.Logger == nil || o.Metrics == nil:
-		return nil, errors.New("recorder: library, logger and metrics are required")
+	case o.Volumes == nil || o.Logger == nil || o.Metrics == nil:
+		return nil, errors.New("recorder: volumes, logger and metrics are required")
 	case o.Part < 200*time.Millisecond || o.Part > 10*time.Second:
 		return nil, fmt.Errorf("part duration %v: want 200 ms to 10 s", o.Part)
 	case o.File < 5*time.Second || o.File > time.Hour:
@@ -98,25 +100,77 @@ func New(o Options, streams []Stream) (*Manager, error) {
 // Run recovers what an earlier process left, then records until ctx is done and every file is closed. Trouble with
 // one stream never ends it.
 func (m *Manager) Run(ctx context.Context) error {
+	m.started = time.Now()
+	there := m.opts.Volumes.There()
+	ends := m.recover(there, nil)
+	var wg, streams sync.WaitGroup
+	for id, r := range m.recorders {
+		r.resumeFrom(ends[id])
+		streams.Go(func() { r.run(ctx) })
+	}
+	close(m.ready)
+	wg.Go(func() { m.watch(ctx, there) })
+	streams.Wait()
+	<-ctx.Done() // all hubs may have closed before: that is the end of the cameras, not of this component
+	wg.Wait()
+	for _, r := range m.recorders {
+		r.note(time.Now(), true)
+	}
+	return ctx.Err()
+}
+
+// recover brings volumes in step and returns where each stream's recordings end. With writing, recorders run already,
+// and what they write is left alone.
+func (m *Manager) recover(vols []*library.Library, writing func(library.Day, string) bool) map[nvr.StreamID]time.Time {
 	start := time.Now()
-	found, err := recoverLibrary(m.opts.Library, start, m.opts.Logger)
+	found, err := recoverVolumes(vols, start, writing, m.opts.Logger)
 	if err != nil {
 		// The footage stays where it is and fsck can journal it; new footage matters more than waiting for a person.
-		m.opts.Logger.Error("recovery of recordings failed", "dir", m.opts.Library.Dir(), "err", err)
+		m.opts.Logger.Error("recovery of recordings failed", "err", err)
 	}
 	if found.files > 0 || found.removed > 0 {
 		m.opts.Logger.Info("recovered recordings", "files", found.files, "removed_empty", found.removed,
 			"truncated_bytes", found.truncated, "took", time.Since(start).Round(time.Millisecond))
 	}
-	var wg sync.WaitGroup
-	for id, r := range m.recorders {
-		r.resumeFrom(found.ends[id])
-		wg.Go(func() { r.run(ctx) })
+	return found.ends
+}
+
+// watch notes the gaps that are going on, and recovers volumes whose disks came late.
+func (m *Manager) watch(ctx context.Context, recovered []*library.Library) {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			for _, r := range m.recorders {
+				r.note(now, false)
+			}
+		}
+		for _, lib := range m.opts.Volumes.There() {
+			if !slices.Contains(recovered, lib) {
+				recovered = append(recovered, lib)
+				m.recover([]*library.Library{lib}, m.ours)
+			}
+		}
 	}
-	close(m.ready)
-	wg.Wait()
-	<-ctx.Done() // all hubs may have closed before: that is the end of the cameras, not of this component
-	return ctx.Err()
+}
+
+// ours reports whether this process made the recording at path.
+func (m *Manager) ours(day library.Day, path string) bool {
+	if _, ms, err := library.ParseFilePath(path); err != nil || ms >= m.started.UnixMilli() {
+		return true
+	}
+	return slices.ContainsFunc(m.Open(day.Stream), func(r index.Recording) bool { return r.Path == path })
+}
+
+// OpenGap returns why stream is not being recorded, with the time so far, or false while it is.
+func (m *Manager) OpenGap(stream nvr.StreamID) (index.Gap, bool) {
+	if r := m.recorders[stream]; r != nil {
+		return r.openGap(time.Now())
+	}
+	return index.Gap{}, false
 }
 
 // Ready is closed when recovery is over and recording may begin.

@@ -7,8 +7,7 @@ import (
 )
 
 type metrics struct {
-	bytes, parts, files, errors, dropped, restamped *prometheus.CounterVec
-	gaps                                            *prometheus.CounterVec
+	bytes, payload, parts, files, syncs, errors, dropped, restamped, gaps *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,8 +20,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	return &metrics{
 		bytes:     vec("bytes_total", "Bytes written to recordings."),
+		payload:   vec("payload_bytes_total", "Bytes of pictures and sound in them, as the camera sent them."),
 		parts:     vec("parts_total", "Parts (moof and mdat, one write each) written."),
 		files:     vec("files_total", "Recordings closed."),
+		syncs:     vec("syncs_total", "Files and directories forced to the device (fdatasync, fsync)."),
 		errors:    vec("errors_total", "Attempts to record that ended with an error."),
 		dropped:   vec("dropped_units_total", "Access units lost because the disk or the machine was too slow."),
 		restamped: vec("restamped_units_total", "Access units whose timestamps could not be believed."),
@@ -32,14 +33,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 // streamMetrics is metrics with the labels of one stream resolved.
 type streamMetrics struct {
-	bytes, parts, files, errors, dropped, restamped prometheus.Counter
-	gaps                                            *prometheus.CounterVec
+	bytes, payload, parts, files, syncs, errors, dropped, restamped prometheus.Counter
+	gaps                                                            *prometheus.CounterVec
 }
 
 func (m *metrics) of(id nvr.StreamID) streamMetrics {
 	l := prometheus.Labels{"camera": string(id.Camera), "stream": string(id.Role)}
 	return streamMetrics{
-		bytes: m.bytes.With(l), parts: m.parts.With(l), files: m.files.With(l), errors: m.errors.With(l),
+		bytes: m.bytes.With(l), payload: m.payload.With(l), parts: m.parts.With(l), files: m.files.With(l), syncs: m.syncs.With(l), errors: m.errors.With(l),
 		dropped: m.dropped.With(l), restamped: m.restamped.With(l), gaps: m.gaps.MustCurryWith(l),
 	}
 }

@@ -38,40 +38,30 @@ type Status struct {
 // retry is how a failed disk is tried again: soon, and at the latest 10 s after there is room.
 var retry = lifecycle.Backoff{Min: time.Second, Max: 8 * time.Second, Factor: 2, Jitter: 0.2, Reset: 30 * time.Second}
 
-// maxUnjournaled bounds what is remembered of closed files whose journal line could not be written. Beyond it the
-// oldest are left to the recovery of the next start.
-const maxUnjournaled = 1000
-
-// minGap is the shortest interval that gets a gap line.
-const minGap = time.Second
-
 // Recorder is the wish to record one stream. Each attempt is an instance, which is thrown away when it fails.
 type Recorder struct {
 	stream  Stream
 	opts    *Options
 	metrics streamMetrics
 	logger  *slog.Logger
-	files   fileMaker
 
-	mu          sync.Mutex
-	status      Status
-	enabled     bool
-	toggled     chan struct{} // closed and replaced when enabled changes
-	current     *openFile
-	unjournaled []index.Recording
+	flushing sync.Mutex // serialises the writing of what is pending
 
-	// What follows belongs to the goroutine of run.
+	mu      sync.Mutex
+	status  Status
+	enabled bool
+	toggled chan struct{} // closed and replaced when enabled changes
+	current *openFile
+	pending []pending
 	started time.Time
 	lastEnd time.Time // of the latest recording, ever
-	missing index.Gap // Reason and Detail of the gap that begins at lastEnd; no Reason while recording
-	delayed index.Gap // the same for the time from started on, while missing tells of the restart before
+	missing absence
 }
 
 func newRecorder(o *Options, m *metrics, s Stream) *Recorder {
 	r := &Recorder{
 		stream: s, opts: o, metrics: m.of(s.ID),
 		logger:  o.Logger.With("camera_id", string(s.ID.Camera), "stream", string(s.ID.Role)),
-		files:   diskFiles{o.Library},
 		enabled: !s.Disabled, toggled: make(chan struct{}),
 	}
 	r.status = Status{Stream: s.ID, State: Waiting, Since: time.Now()}
@@ -83,8 +73,12 @@ func newRecorder(o *Options, m *metrics, s Stream) *Recorder {
 
 // resumeFrom tells where the recordings of an earlier process end, before run.
 func (r *Recorder) resumeFrom(end time.Time) {
-	r.started, r.lastEnd = time.Now(), end
-	r.missing = index.Gap{Reason: index.GapRestart, Detail: "Nightjar was not running."}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.started, r.lastEnd = time.Now().UTC().Truncate(time.Microsecond), end
+	if !end.IsZero() {
+		r.missing = absence{reason: index.GapRestart, detail: "Nightjar was not running."}
+	}
 }
 
 func (r *Recorder) run(ctx context.Context) {
@@ -94,7 +88,7 @@ func (r *Recorder) run(ctx context.Context) {
 		r.mu.Unlock()
 		if !enabled {
 			r.setStatus(Disabled, "")
-			r.lost(index.GapDisabled, "Recording was switched off.")
+			r.lost(time.Now(), index.GapDisabled, "Recording was switched off.")
 			select {
 			case <-ctx.Done():
 			case <-toggled:
@@ -133,7 +127,7 @@ func (r *Recorder) record(ctx context.Context, toggled <-chan struct{}) (closed 
 		reason := explain(f.Err)
 		r.metrics.errors.Inc()
 		r.setStatus(Failing, reason)
-		r.lost(index.GapDisk, reason)
+		r.lost(time.Now(), index.GapDisk, reason)
 		if reason != logged || f.Lived > time.Minute { // once per cause, not once per attempt
 			r.logger.Error("recording failed, trying again", "reason", reason, "err", f.Err)
 			logged = reason
@@ -145,6 +139,8 @@ func (r *Recorder) record(ctx context.Context, toggled <-chan struct{}) (closed 
 // explain says what a person can do about err.
 func explain(err error) string {
 	switch {
+	case errors.Is(err, library.ErrMissing):
+		return "No volume for recordings is there; mount its disk, or see the storage page."
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "The disk with the recordings is full; free some space or lower the retention."
 	case errors.Is(err, syscall.EROFS):
@@ -197,92 +193,16 @@ func (r *Recorder) setStatus(s State, reason string) {
 func (r *Recorder) open() []index.Recording {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := slices.Clone(r.unjournaled)
+	var out []index.Recording
+	for _, p := range r.pending {
+		if p.line.Recording != nil {
+			out = append(out, *p.line.Recording)
+		}
+	}
 	if f := r.current; f != nil && f.rec.Duration > 0 {
 		rec := f.rec
 		rec.Segments = slices.Clone(rec.Segments)
 		out = append(out, rec)
 	}
 	return out
-}
-
-// lost remembers why nothing is recorded from lastEnd on. The first reason stands until recording resumes.
-func (r *Recorder) lost(reason index.GapReason, detail string) {
-	switch {
-	case r.missing.Reason == "":
-		r.missing.Reason, r.missing.Detail = reason, detail
-	case r.missing.Reason == index.GapRestart && r.delayed.Reason == "":
-		r.delayed.Reason, r.delayed.Detail = reason, detail
-	}
-}
-
-// startOf returns the start of a run whose first picture has the wall time t. It is never exactly where the last
-// recording ended, because that is how continuous recordings are told from others (docs/recording.md, invariant 5).
-func (r *Recorder) startOf(t time.Time) time.Time {
-	t = t.UTC().Truncate(time.Microsecond)
-	if t.Equal(r.lastEnd) {
-		t = t.Add(time.Microsecond)
-	}
-	return t
-}
-
-// resumed journals the gap between the last recording and a run that began at start and has its first part on disk.
-func (r *Recorder) resumed(start time.Time) {
-	if !r.lastEnd.IsZero() && start.Sub(r.lastEnd) >= minGap {
-		for _, g := range r.gaps(start) {
-			r.metrics.gaps.WithLabelValues(string(g.Reason)).Inc()
-			if err := r.opts.Library.Append(library.DayOf(r.stream.ID, g.Start), library.Line{Gap: &g}); err != nil {
-				r.logger.Warn("gap could not be journaled", "err", err)
-			}
-		}
-	}
-	r.missing, r.delayed = index.Gap{}, index.Gap{}
-	r.setStatus(Recording, "")
-}
-
-// gaps splits the time of a restart from what then kept the camera from being recorded.
-func (r *Recorder) gaps(end time.Time) []index.Gap {
-	g := index.Gap{Stream: r.stream.ID, Start: r.lastEnd, End: end, Reason: r.missing.Reason, Detail: r.missing.Detail}
-	if g.Reason == "" {
-		g.Reason, g.Detail = index.GapLoss, "Pictures were missing."
-	}
-	const patience = 10 * time.Second
-	started := r.started.UTC().Truncate(time.Microsecond)
-	if g.Reason != index.GapRestart || end.Sub(started) < patience || !started.After(r.lastEnd) {
-		return []index.Gap{g}
-	}
-	g.End = started
-	late := index.Gap{Stream: r.stream.ID, Start: started, End: end, Reason: r.delayed.Reason, Detail: r.delayed.Detail}
-	if late.Reason == "" {
-		late.Reason, late.Detail = index.GapOffline, "The camera could not be reached after the start."
-	}
-	return []index.Gap{g, late}
-}
-
-// journal writes the line of rec, and those that failed before.
-func (r *Recorder) journal(rec index.Recording) {
-	r.mu.Lock()
-	r.unjournaled = append(r.unjournaled, rec)
-	if over := len(r.unjournaled) - maxUnjournaled; over > 0 {
-		r.unjournaled = r.unjournaled[over:]
-	}
-	waiting := r.unjournaled
-	r.mu.Unlock()
-	r.metrics.files.Inc()
-	for i := range waiting {
-		day := library.DayOf(rec.Stream, waiting[i].Start)
-		if h, err := library.HourOf(waiting[i].Path); err == nil {
-			day = h.Day
-		}
-		if err := r.opts.Library.Append(day, library.Line{Recording: &waiting[i]}); err != nil {
-			r.logger.Warn("recording could not be journaled, trying again with the next", "path", waiting[i].Path, "err", err)
-			return
-		}
-		r.mu.Lock()
-		r.unjournaled = r.unjournaled[1:]
-		r.mu.Unlock()
-	}
-	r.mu.Lock()
-	r.unjournaled = nil
-	r.mu.Unlock()
 }

@@ -3,19 +3,16 @@ package recorder
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"log/slog"
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/nightjar-nvr/nightjar/core/media/fmp4"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/recorder/index"
+	"github.com/nightjar-nvr/nightjar/recorder/internal/whole"
 	"github.com/nightjar-nvr/nightjar/recorder/library"
 )
 
@@ -28,31 +25,167 @@ type recovered struct {
 	files     int // journaled now
 	removed   int // held no whole part
 	truncated int64
-	ends      map[nvr.StreamID]time.Time // of each stream's latest recording
+	ends      map[nvr.StreamID]time.Time // of what is known of each stream: its latest recording or gap
 }
 
-// recoverLibrary brings journals and files in step after a crash (docs/recording.md, procedure "recover"). It is
+// recoverVolumes brings journals and files in step after a crash (docs/recording.md, procedure "recover"). It is
 // idempotent: doing it again, or dying within it and doing it again, leads to the same result. One damaged stream does
-// not keep the others from recovering; all errors are returned together.
-func recoverLibrary(lib *library.Library, now time.Time, logger *slog.Logger) (recovered, error) {
+// not keep the others from recovering; all errors are returned together. Files for which skip, which may be nil, is true
+// are left alone.
+func recoverVolumes(vols []*library.Library, now time.Time, skip func(library.Day, string) bool, logger *slog.Logger) (recovered, error) {
 	out := recovered{ends: make(map[nvr.StreamID]time.Time)}
-	days, err := lib.Days()
-	if err != nil {
-		return out, err
-	}
-	streams := make(map[nvr.StreamID][]library.Day)
-	for _, d := range days {
-		streams[d.Stream] = append(streams[d.Stream], d)
-	}
+	streams := make(map[nvr.StreamID][]volumeDay)
 	var errs []error
-	for _, days := range streams {
-		for _, d := range latestDays(days, now) {
-			if err := out.day(lib, d, logger); err != nil {
-				errs = append(errs, fmt.Errorf("recover %s: %w", d, err))
+	for _, lib := range vols {
+		days, err := lib.Days()
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		byStream := make(map[nvr.StreamID][]library.Day)
+		for _, d := range days {
+			byStream[d.Stream] = append(byStream[d.Stream], d)
+		}
+		for stream, days := range byStream {
+			for _, d := range latestDays(days, now) {
+				streams[stream] = append(streams[stream], volumeDay{lib, d})
 			}
 		}
 	}
+	for stream, days := range streams {
+		if err := out.stream(stream, days, skip, logger); err != nil {
+			errs = append(errs, fmt.Errorf("recover %s: %w", stream, err))
+		}
+	}
 	return out, errors.Join(errs...)
+}
+
+// volumeDay is a day of one volume.
+type volumeDay struct {
+	lib *library.Library
+	day library.Day
+}
+
+// stray is a recording without a journal line.
+type stray struct {
+	volumeDay
+	path string
+}
+
+// stream recovers the latest days of one stream on all volumes, oldest file first: a run may go from one volume to
+// another, and a file's exact start is the end of the one before.
+func (o *recovered) stream(stream nvr.StreamID, days []volumeDay, skip func(library.Day, string) bool, logger *slog.Logger) error {
+	var errs []error
+	var strays []stray
+	ends := make(map[int64]time.Time) // of recordings, by their milliseconds
+	var last time.Time
+	for _, d := range days {
+		j, err := readDay(d, logger)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, p := range j.strays {
+			if skip == nil || !skip(d.day, p) {
+				strays = append(strays, stray{d, p})
+			}
+		}
+		for _, rec := range j.broken {
+			if err := o.mend(d, rec); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		for _, end := range j.ends {
+			ends[end.UnixMilli()] = end
+		}
+		last = latest(last, j.last)
+	}
+	slices.SortFunc(strays, func(a, b stray) int { return strings.Compare(path.Base(a.path), path.Base(b.path)) })
+	for _, s := range strays {
+		rec, err := o.file(s.lib, s.path, ends)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if rec == nil {
+			o.removed++
+			continue
+		}
+		if err := s.lib.Append(s.day, library.Line{Recording: rec}); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		o.files++
+		ends[rec.End().UnixMilli()] = rec.End()
+		last = latest(last, rec.End())
+	}
+	if !last.IsZero() {
+		o.ends[stream] = last
+	}
+	return errors.Join(errs...)
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// dayState is what a day's journal and directories say.
+type dayState struct {
+	ends   []time.Time       // of its recordings
+	last   time.Time         // of its recordings and gaps
+	strays []string          // files that no line names and no line gives up
+	broken []index.Recording // whose files are not what their lines say
+}
+
+func readDay(d volumeDay, logger *slog.Logger) (dayState, error) {
+	var out dayState
+	named := make(map[int64]bool)
+	given := make(map[library.Hour]bool)
+	var led library.Ledger
+	_, damaged, err := d.lib.Read(d.day, 0, func(l library.Line) error {
+		led.Apply(l)
+		switch {
+		case l.Recording != nil:
+			h, _ := library.HourOf(l.Recording.Path) // checked when the line was read
+			_, ms, _ := library.ParseFilePath(l.Recording.Path)
+			named[ms], given[h] = true, false
+			out.ends = append(out.ends, l.Recording.End())
+			out.last = latest(out.last, l.Recording.End())
+		case l.Gap != nil:
+			out.last = latest(out.last, l.Gap.End)
+		case l.Deleted != nil:
+			given[*l.Deleted] = true
+		case l.Files != nil: // one that is given up and still there is retention's to finish
+			for _, ms := range l.Files.MS {
+				named[ms] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	if damaged > 0 {
+		logger.Warn("journal has damaged lines, their recordings are read again from disk", "day", d.day.String(), "lines", damaged)
+	}
+	if out.broken, err = broken(d.lib, led.Recordings()); err != nil {
+		return out, err
+	}
+	files, err := d.lib.Files(d.day)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range files {
+		h, err := library.HourOf(p)
+		_, ms, perr := library.ParseFilePath(p)
+		if err == nil && perr == nil && !named[ms] && !given[h] {
+			out.strays = append(out.strays, p)
+		}
+	}
+	return out, nil
 }
 
 // latestDays picks the newest days by name, and today and yesterday, which differ after the clock was wrong.
@@ -69,134 +202,60 @@ func latestDays(days []library.Day, now time.Time) []library.Day {
 	return picked
 }
 
-func (o *recovered) day(lib *library.Library, day library.Day, logger *slog.Logger) error {
-	known := make(map[string]bool)
-	var last time.Time
-	var deleted []library.Hour
-	_, damaged, err := lib.Read(day, 0, func(l library.Line) error {
-		switch {
-		case l.Recording != nil:
-			known[l.Recording.Path] = true
-			if l.Recording.End().After(last) {
-				last = l.Recording.End()
-			}
-		case l.Deleted != nil:
-			deleted = append(deleted, *l.Deleted)
-		}
-		return nil
-	})
+// file makes the recording at p, which no line names, whole: what follows the last complete part is cut off, and a file
+// without one is removed. ends is where the stream's recordings end that are known so far. What it returns is on the
+// device.
+func (o *recovered) file(lib *library.Library, p string, ends map[int64]time.Time) (*index.Recording, error) {
+	stream, ms, err := library.ParseFilePath(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if damaged > 0 {
-		logger.Warn("journal has damaged lines, their recordings are read again from disk", "day", day.String(), "lines", damaged)
-	}
-	files, err := lib.Files(day)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, p := range files {
-		if h, err := library.HourOf(p); known[p] || err != nil || slices.Contains(deleted, h) {
-			continue // deletion of a given-up hour is retention's to finish
-		}
-		rec, err := o.file(lib, p, last)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if rec == nil {
-			o.removed++
-			continue
-		}
-		if err := lib.Append(day, library.Line{Recording: rec}); err != nil {
-			return err
-		}
-		o.files++
-		if rec.End().After(last) {
-			last = rec.End()
-		}
-	}
-	if last.After(o.ends[day.Stream]) {
-		o.ends[day.Stream] = last
-	}
-	return errors.Join(errs...)
-}
-
-// file makes the recording at p whole: what follows the last complete part is cut off, and a file without one is
-// removed. before is where the stream's recordings end that are known so far.
-func (o *recovered) file(lib *library.Library, p string, before time.Time) (*index.Recording, error) {
-	f, err := lib.Root().OpenFile(p, os.O_RDWR, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open recording: %w", err)
-	}
-	defer f.Close() // synced below where it was changed
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("look at recording: %w", err)
-	}
-	layout, err := fmp4.Scan(f, info.Size())
-	if err != nil && !errors.Is(err, fmp4.ErrNoInit) {
-		return nil, fmt.Errorf("read recording %s: %w", p, err) // it may hold video that only we do not understand
-	}
-	rec := (*index.Recording)(nil)
-	if err == nil {
-		rec = describe(p, layout, before)
-	}
-	if rec == nil {
-		if err := lib.Root().Remove(p); err != nil {
+	got, err := whole.Read(lib.FS(), p, nil)
+	if errors.Is(err, whole.ErrNoVideo) {
+		if err := lib.FS().Remove(p); err != nil {
 			return nil, fmt.Errorf("remove recording without video: %w", err)
 		}
 		return nil, nil
 	}
-	if rec.Bytes < info.Size() {
-		o.truncated += info.Size() - rec.Bytes
-		if err := errors.Join(f.Truncate(rec.Bytes), f.Sync()); err != nil {
-			return nil, fmt.Errorf("truncate recording: %w", err)
-		}
+	if err != nil {
+		return nil, fmt.Errorf("read recording %s: %w", p, err) // it may hold video that only we do not understand
 	}
-	sum := crc32.New(castagnoli)
-	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, rec.Bytes)); err != nil {
-		return nil, fmt.Errorf("read recording: %w", err)
+	if err := o.cut(lib, p, got); err != nil {
+		return nil, err
 	}
-	rec.CRC = sum.Sum32()
-	return rec, nil
+	rec := got.Describe(stream, p, startOf(ms, got, ends))
+	return &rec, nil
 }
 
-// describe builds the row of a file from its parts as the writer would have, or returns nil when there is nothing to
-// play. The start is the name's milliseconds; where the recording before ended within that very millisecond, the two
-// are one run and meet exactly.
-func describe(p string, l *fmp4.Layout, before time.Time) *index.Recording {
-	ms, err := strconv.ParseInt(strings.TrimSuffix(path.Base(p), ".mp4"), 10, 64)
+// startOf returns the start of a file that no line names. Its name tells the millisecond. Where another recording ended
+// within that very millisecond, it continues that one and meets it exactly, unless its run begins with it.
+func startOf(ms int64, got *whole.Content, ends map[int64]time.Time) time.Time {
+	before, ok := ends[ms]
+	switch {
+	case !ok:
+		return time.UnixMilli(ms).UTC()
+	case got.From() > 0:
+		return before
+	default:
+		return before.Add(time.Microsecond)
+	}
+}
+
+// cut takes off what of the file at p is not whole, and forces the rest and its name to the device.
+func (o *recovered) cut(lib *library.Library, p string, got *whole.Content) error {
+	f, err := lib.FS().OpenFile(p, os.O_RDWR, 0)
 	if err != nil {
-		return nil
+		return fmt.Errorf("open recording: %w", err)
 	}
-	stream, _, err := library.ParseFilePath(p)
-	if err != nil {
-		return nil
+	if torn := got.Size - got.Layout.Size; torn > 0 {
+		o.truncated += torn
+		err = f.Truncate(got.Layout.Size)
 	}
-	start := time.UnixMilli(ms).UTC()
-	if before.UnixMilli() == ms {
-		start = before
+	if err == nil {
+		err = f.Sync()
 	}
-	first := slices.IndexFunc(l.Parts, func(p fmp4.PartInfo) bool { return p.Duration > 0 })
-	if first < 0 {
-		return nil
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("truncate recording: %w", err)
 	}
-	at := l.Parts[first].Start
-	f := openFile{cutSeg: true, from: at, rec: index.Recording{
-		Stream: stream, Start: start, Path: p, InitBytes: l.InitBytes, Bytes: l.InitBytes, Codecs: fmp4.Codecs(l.Desc),
-	}}
-	f.rec.Width, f.rec.Height = pictureSize(l.Desc)
-	for _, part := range l.Parts {
-		if part.Key && part.Duration > 0 && f.segmentAge(part.Start) >= minSegment {
-			f.cutSeg = true
-		}
-		if part.Duration > 0 { // one without pictures has no place of its own
-			at = part.Start
-		}
-		f.grow(&fmp4.Part{Start: at, Duration: part.Duration}, part.Bytes, 0)
-		at += part.Duration
-	}
-	return &f.rec
+	return lib.SyncDir(p)
 }

@@ -57,6 +57,7 @@ type App struct {
 	store    *store.Store
 	auth     *auth.Service
 	cameras  *camera.Manager
+	motion   *motionLog
 	record   *recording
 	detect   *detector
 	events   *event.Engine
@@ -122,8 +123,10 @@ func (a *App) buildCameras() (err error) {
 	if a.cameras, err = camera.NewManager(camera.Options{Cameras: cams, Bus: a.bus, Log: a.log, Registerer: a.metrics}); err != nil {
 		return err
 	}
-	a.record = newRecording(a.cfg, a.cameras, a.store, a.log, a.metrics)
-	a.record.tables = a.tables
+	a.motion = newMotionLog(a.store, a.bus, a.log)
+	if a.record, err = newRecording(a); err != nil {
+		return err
+	}
 	if a.cfg.Demo.Enabled {
 		d := a.cfg.Demo
 		if a.demo, err = demo.New(demo.Config{Listen: d.Listen, Main: d.Main, Sub: d.Sub, Log: a.log}); err != nil {
@@ -186,7 +189,7 @@ func (a *App) buildEvents() (err error) {
 	if a.events, err = event.New(cfg, a.store, a.bus, a.log, a.metrics); err != nil {
 		return err
 	}
-	if a.detect, err = newDetector(a.cfg, a.cameras, a.events, a.log, a.metrics); err != nil {
+	if a.detect, err = newDetector(a.cfg, a.cameras, a.events, a.record.pushFrame, a.log, a.metrics); err != nil {
 		return err
 	}
 	a.switches = &switches{store: a.store, cameras: a.cameras, recording: a.record, detector: a.detect}
@@ -270,8 +273,9 @@ func (a *App) buildHTTP() error {
 	}
 	a.http, err = httpapi.New(opts, httpapi.Deps{
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Auth: a.auth, Cameras: a.switches, Events: a.store,
-		Playback: a.record, Pictures: &pictures{detector: a.detect, events: a.events},
-		Live: &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site,
+		Playback: a.record, Stills: a.record, Previews: a.record, Storage: a.record, Exports: exports{a.record}, Holds: holds{a.record},
+		Pictures: &pictures{detector: a.detect, events: a.events},
+		Live:     &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site,
 	})
 	return err
 }
@@ -334,7 +338,7 @@ func (a *App) Run(ctx context.Context) error {
 		source,
 		{{name: "recording", run: a.record.Run}},
 		a.detect.parts(),
-		{{name: "events", run: a.events.Run}, {name: "event retention", run: after(a.forget, a.tables, 0)}},
+		{{name: "motion", run: a.motion.Run}, {name: "events", run: a.events.Run}, {name: "event retention", run: after(a.forget, a.tables, 0)}},
 		{{name: "mqtt", run: a.mqtt.Run}},
 		deliveries,
 		front,
@@ -443,9 +447,13 @@ func (a *App) forget(ctx context.Context) error {
 func (a *App) forgetOnce(ctx context.Context) error {
 	now := time.Now()
 	for _, id := range a.cfg.CameraIDs() {
-		_, days := a.cfg.RecordingFor(id)
+		_, set := a.cfg.RecordingFor(id)
+		days := set.KeptDays()
 		if days == 0 {
 			continue
+		}
+		if _, err := a.store.DeleteMotionBefore(ctx, id, now.AddDate(0, 0, -days)); err != nil {
+			return err
 		}
 		n, err := a.store.DeleteEventsBefore(ctx, id, now.AddDate(0, 0, -days))
 		if err != nil {
@@ -454,6 +462,9 @@ func (a *App) forgetOnce(ctx context.Context) error {
 		if n > 0 {
 			a.log.Info("old events removed", "camera_id", string(id), "events", n)
 		}
+	}
+	if err := a.store.Maintain(ctx); err != nil {
+		return err
 	}
 	_, err := a.events.RemoveSnapshotsBefore(snapshotsBefore(a.cfg, now))
 	return err

@@ -14,6 +14,7 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/config"
 	"github.com/nightjar-nvr/nightjar/core/httpapi"
 	"github.com/nightjar-nvr/nightjar/core/media"
+	"github.com/nightjar-nvr/nightjar/core/media/decode"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/vision"
 	"github.com/nightjar-nvr/nightjar/core/vision/detect"
@@ -33,7 +34,7 @@ type detector struct {
 }
 
 // newDetector never fails for want of a model: that is a state, told once.
-func newDetector(cfg *config.Config, cams *camera.Manager, sink vision.Sink, log *slog.Logger, reg prometheus.Registerer) (*detector, error) {
+func newDetector(cfg *config.Config, cams *camera.Manager, sink vision.Sink, frames func(nvr.CameraID, *decode.Frame), log *slog.Logger, reg prometheus.Registerer) (*detector, error) {
 	d := &detector{streams: cams, cameras: make(map[nvr.CameraID]*vision.Camera), stills: make(chan struct{}, 2)}
 	d.openPool(cfg, log, reg)
 	shared := vision.Shared{Decoders: make(chan struct{}, runtime.GOMAXPROCS(0)), Pool: d.pool, Metrics: vision.NewMetrics(reg)}
@@ -46,6 +47,7 @@ func newDetector(cfg *config.Config, cams *camera.Manager, sink vision.Sink, log
 		cam, err := vision.New(vision.Config{
 			Camera: id, FPS: set.FPS, Labels: set.Labels, MinScore: float32(set.MinScore), Threshold: float32(set.Threshold),
 			Motion: motion.Config{Threshold: own.MotionThreshold, MinArea: own.MotionArea},
+			Frames: func(f *decode.Frame) { frames(id, f) },
 		}, cams.Hub(stream), shared, sink, log.With("camera_id", string(id)))
 		if err != nil {
 			return nil, err

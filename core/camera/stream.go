@@ -9,6 +9,7 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/lifecycle"
 	"github.com/nightjar-nvr/nightjar/core/media"
 	"github.com/nightjar-nvr/nightjar/core/media/rtsp"
+	"github.com/nightjar-nvr/nightjar/core/media/transcode"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
@@ -67,7 +68,7 @@ func (s *stream) run(ctx context.Context) error {
 
 func (s *stream) attempt(ctx context.Context) error {
 	cfg := s.source
-	cfg.OnOnline = s.online
+	cfg.OnOnline, cfg.Through = s.online, transcode.Through(s.log)
 	src, err := rtsp.NewSource(cfg)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (s *stream) snapshot() nvr.StreamStatus {
 	for _, t := range desc.Tracks {
 		if t.Video() {
 			st.Codec, st.Width, st.Height = string(t.Codec), t.Width, t.Height
-		} else {
+		} else if !t.Derived {
 			st.Audio = string(t.Codec)
 		}
 	}

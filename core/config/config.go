@@ -21,6 +21,7 @@ type Config struct {
 	RTSP          RTSP                    `yaml:"rtsp"`
 	Detect        Detect                  `yaml:"detect"`
 	Record        Record                  `yaml:"record"`
+	Archive       Archive                 `yaml:"archive"`
 	Demo          Demo                    `yaml:"demo"`
 	Cameras       map[nvr.CameraID]Camera `yaml:"cameras"`
 	Notifiers     map[string]Notifier     `yaml:"notifiers"`
@@ -74,10 +75,35 @@ type Detect struct {
 // Record is how recordings are cut, kept and synced.
 type Record struct {
 	FileDuration Duration `yaml:"file_duration"`
-	Sync         string   `yaml:"sync"`        // part, file or off
-	RetainDays   int      `yaml:"retain_days"` // 0: until space is needed
-	MaxBytes     Bytes    `yaml:"max_bytes"`   // of all recordings; 0: no limit
-	MinFree      Bytes    `yaml:"min_free"`    // of the file system; oldest recordings go first
+	Sync         string   `yaml:"sync"`         // part, file or off
+	Volumes      []string `yaml:"volumes"`      // further directories, used in this order when recordings_dir cannot be written
+	Continuous   bool     `yaml:"continuous"`   // keep footage in which nothing happens
+	RetainDays   int      `yaml:"retain_days"`  // of all footage; 0: until space is needed
+	MotionDays   int      `yaml:"motion_days"`  // of footage with motion, where longer than RetainDays
+	EventDays    int      `yaml:"event_days"`   // of footage with events, where longer than the two above
+	PreCapture   Duration `yaml:"pre_capture"`  // kept before motion and events
+	PostCapture  Duration `yaml:"post_capture"` // kept after them
+	MaxBytes     Bytes    `yaml:"max_bytes"`    // of all recordings; 0: no limit
+	MinFree      Bytes    `yaml:"min_free"`     // of each file system; oldest recordings go first
+	Previews     bool     `yaml:"previews"`     // small video of each hour for scrubbing
+	ExportDays   int      `yaml:"export_days"`  // how long finished exports are kept; 0: until deleted
+}
+
+// Archive is the S3 tier: closed recordings are copied there and play from there once the local copy is gone.
+type Archive struct {
+	Enabled    bool     `yaml:"enabled"`
+	Endpoint   string   `yaml:"endpoint"` // https://s3.eu-central-1.amazonaws.com, http://minio:9000
+	Region     string   `yaml:"region"`
+	Bucket     string   `yaml:"bucket"`
+	Prefix     string   `yaml:"prefix"` // of all keys
+	AccessKey  string   `yaml:"access_key"`
+	SecretKey  Secret   `yaml:"secret_key"`
+	Only       string   `yaml:"only"`        // all, motion or events: which footage is copied
+	RetainDays int      `yaml:"retain_days"` // in the bucket; 0: for ever
+	Bandwidth  Bytes    `yaml:"bandwidth"`   // per second; 0: no limit
+	Window     string   `yaml:"window"`      // "01:00-06:00" local time; empty: always
+	Evict      bool     `yaml:"evict"`       // local copies older than EvictAfter go once the archive's are verified
+	EvictAfter Duration `yaml:"evict_after"`
 }
 
 // Demo starts a camera of our own, for a first look.
@@ -119,7 +145,11 @@ type CameraDetect struct {
 // CameraRecord overrides Record for one camera.
 type CameraRecord struct {
 	Enabled    *bool `yaml:"enabled"`
+	Continuous *bool `yaml:"continuous"`
 	RetainDays *int  `yaml:"retain_days"`
+	MotionDays *int  `yaml:"motion_days"`
+	EventDays  *int  `yaml:"event_days"`
+	MaxBytes   Bytes `yaml:"max_bytes"` // of this camera; 0: no limit of its own
 }
 
 // Notifier is one configured plugin instance.
@@ -143,9 +173,11 @@ func Default() Config {
 			Labels: []string{"person", "bicycle", "car", "motorcycle", "bus", "truck", "cat", "dog"},
 		},
 		Record: Record{
-			FileDuration: Duration{D: 30 * time.Second}, Sync: "file", RetainDays: 7, MinFree: Bytes{N: 2 << 30},
+			FileDuration: Duration{D: 30 * time.Second}, Sync: "file", Continuous: true, RetainDays: 7, MinFree: Bytes{N: 2 << 30},
+			PreCapture: Duration{D: 5 * time.Second}, PostCapture: Duration{D: 10 * time.Second}, Previews: true, ExportDays: 7,
 		},
-		Demo: Demo{Listen: "127.0.0.1:8556"},
+		Archive: Archive{Region: "us-east-1", Only: "all", EvictAfter: Duration{D: 24 * time.Hour}},
+		Demo:    Demo{Listen: "127.0.0.1:8556"},
 	}
 }
 
@@ -159,6 +191,14 @@ func (c *Config) RecordingsPath() string {
 	}
 	return filepath.Join(c.DataDir, "recordings")
 }
+
+// VolumePaths returns all directories recordings lie in, in the order in which they are used.
+func (c *Config) VolumePaths() []string {
+	return append([]string{c.RecordingsPath()}, c.Record.Volumes...)
+}
+
+// VolumeMemory returns the file that remembers which disk was in use in which directory.
+func (c *Config) VolumeMemory() string { return filepath.Join(c.DataDir, "volumes.json") }
 
 // ModelsPath returns the directory models lie in.
 func (c *Config) ModelsPath() string {
@@ -186,15 +226,30 @@ func (c *Config) DetectFor(id nvr.CameraID) Detect {
 	return d
 }
 
-// RecordingFor reports whether the camera records by configuration, and for how many days.
-func (c *Config) RecordingFor(id nvr.CameraID) (enabled bool, days int) {
+// RecordingFor reports whether the camera records by configuration, and the shared settings with the camera's own laid
+// over them. MaxBytes is the camera's own limit, 0 for none.
+func (c *Config) RecordingFor(id nvr.CameraID) (enabled bool, r Record) {
 	o := c.Cameras[id].Record
-	enabled, days = true, c.Record.RetainDays
+	enabled, r = true, c.Record
+	r.MaxBytes = o.MaxBytes
 	if o.Enabled != nil {
 		enabled = *o.Enabled
 	}
-	if o.RetainDays != nil {
-		days = *o.RetainDays
+	if o.Continuous != nil {
+		r.Continuous = *o.Continuous
 	}
-	return enabled, days
+	for _, d := range []struct{ to, from *int }{{&r.RetainDays, o.RetainDays}, {&r.MotionDays, o.MotionDays}, {&r.EventDays, o.EventDays}} {
+		if d.from != nil {
+			*d.to = *d.from
+		}
+	}
+	return enabled, r
+}
+
+// KeptDays returns how long any footage with r is kept: the longest of its limits, 0 for until space is needed.
+func (r Record) KeptDays() int {
+	if r.RetainDays == 0 && r.Continuous {
+		return 0
+	}
+	return max(r.RetainDays, r.MotionDays, r.EventDays)
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -99,6 +100,7 @@ func (c *Config) validate(v *validator) {
 	c.validateRTSP(v)
 	c.validateDetect(v)
 	c.validateRecord(v)
+	c.validateArchive(v)
 	for _, id := range c.order {
 		c.validateCamera(v, id)
 	}
@@ -160,8 +162,57 @@ func (c *Config) validateRecord(v *validator) {
 		v.add("record.file_duration", "%s is out of range, want 10s to 1h", d)
 	}
 	v.oneOf("record.sync", c.Record.Sync, "part", "file", "off")
-	v.within("record.retain_days", float64(c.Record.RetainDays), 0, 3650)
+	days := func(path string, n int) { v.within(path, float64(n), 0, 3650) }
+	days("record.retain_days", c.Record.RetainDays)
+	days("record.motion_days", c.Record.MotionDays)
+	days("record.event_days", c.Record.EventDays)
+	days("record.export_days", c.Record.ExportDays)
+	v.within("record.pre_capture", c.Record.PreCapture.D.Seconds(), 0, 300)
+	v.within("record.post_capture", c.Record.PostCapture.D.Seconds(), 0, 300)
+	seen := map[string]bool{filepath.Clean(c.RecordingsPath()): true}
+	for i, dir := range c.Record.Volumes {
+		path := fmt.Sprintf("record.volumes[%d]", i)
+		switch dir = filepath.Clean(dir); {
+		case c.Record.Volumes[i] == "":
+			v.add(path, "must not be empty")
+		case seen[dir]:
+			v.add(path, "%s is listed already", dir)
+		}
+		seen[dir] = true
+	}
 }
+
+var windowPattern = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$`)
+
+func (c *Config) validateArchive(v *validator) {
+	a := c.Archive
+	v.oneOf("archive.only", a.Only, "all", "motion", "events")
+	v.within("archive.retain_days", float64(a.RetainDays), 0, 36500)
+	start, end, _ := strings.Cut(a.Window, "-")
+	if a.Window != "" && (!windowPattern.MatchString(a.Window) || start == end) {
+		v.add("archive.window", "%q is not a time of day window, want one such as 01:00-06:00", a.Window)
+	}
+	if !a.Enabled {
+		return
+	}
+	u, err := url.Parse(a.Endpoint)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		v.add("archive.endpoint", "want the address of an S3 server, for example https://s3.eu-central-1.amazonaws.com or http://minio:9000")
+	} else if u.User != nil {
+		v.add("archive.endpoint", "must not hold a user or a password; use archive.access_key and archive.secret_key")
+	}
+	if !bucketPattern.MatchString(a.Bucket) {
+		v.add("archive.bucket", "%q is not a bucket name, want 3 to 63 characters of a-z, 0-9, . and -", a.Bucket)
+	}
+	if kept := c.Record.KeptDays(); a.Evict && a.RetainDays > 0 && (kept == 0 || a.RetainDays < kept) {
+		v.add("archive.retain_days", "is shorter than recordings are kept (record.retain_days and its like): with archive.evict, footage would be gone too early; raise it, or set it to 0 for ever")
+	}
+	if a.AccessKey == "" || a.SecretKey.Reveal() == "" {
+		v.add("archive.access_key", "access_key and secret_key are needed, the server refuses anonymous writing")
+	}
+}
+
+var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 func (c *Config) validateCamera(v *validator, id nvr.CameraID) {
 	path, cam := "cameras."+string(id), c.Cameras[id]

@@ -91,7 +91,8 @@ func (s *Server) camera(id string) (Camera, error) {
 	return Camera{}, &nvr.Error{Code: nvr.CodeNotFound, Message: "camera " + id + " does not exist"}
 }
 
-type cameraPath struct {
+// CameraPath names a camera in a path.
+type CameraPath struct {
 	ID string `path:"id" maxLength:"48"`
 }
 
@@ -104,7 +105,7 @@ func (s *Server) registerCameras() {
 			return &list{Body: CameraList{Items: s.cameras()}}, nil
 		})
 	register(s, operation{method: "GET", path: "/cameras/{id}", id: "getCamera", tag: "cameras", summary: "One camera", access: accessViewer},
-		func(_ context.Context, in *cameraPath) (*cameraOutput, error) {
+		func(_ context.Context, in *CameraPath) (*cameraOutput, error) {
 			c, err := s.camera(in.ID)
 			return &cameraOutput{Body: c}, err
 		})

@@ -69,10 +69,14 @@ func (fakePlayback) Media(_ context.Context, _ nvr.StreamID, start, offset, n in
 	return io.NopCloser(strings.NewReader("0123456789"[offset : offset+n])), n, nil
 }
 
-func (fakePlayback) Coverage(context.Context, nvr.StreamID, nvr.TimeRange) ([]nvr.TimeRange, []Gap, error) {
+func (fakePlayback) Coverage(_ context.Context, streams []nvr.StreamID, _ nvr.TimeRange) (map[nvr.StreamID]Coverage, error) {
 	at := func(s int) time.Time { return t0.Add(time.Duration(s) * time.Second) }
-	return []nvr.TimeRange{{Start: at(10), End: at(20)}, {Start: at(30), End: at(40)}},
-		[]Gap{{TimeRange: nvr.TimeRange{Start: at(20), End: at(30)}, Reason: "offline"}}, nil
+	runs := []nvr.TimeRange{{Start: at(10), End: at(20)}, {Start: at(30), End: at(40)}}
+	out := map[nvr.StreamID]Coverage{}
+	for _, s := range streams {
+		out[s] = Coverage{Runs: runs, Exact: runs, Gaps: []Gap{{TimeRange: nvr.TimeRange{Start: at(20), End: at(30)}, Reason: "offline"}}}
+	}
+	return out, nil
 }
 
 type fakePictures struct{}
@@ -103,6 +107,8 @@ type world struct {
 	srv     *Server
 	store   *store.Store
 	cameras *fakeCameras
+	exports *fakeExports
+	holds   *fakeHolds
 	bus     *bus.Bus
 	admin   string // access tokens
 	viewer  string
@@ -145,7 +151,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, passwordFile: filepath.Join(dir, auth.AdminPasswordFile), store: st, cameras: &fakeCameras{recording: true}, bus: &bus.Bus{}, eventID: uuid.Must(uuid.NewV7()).String()}
+	w := &world{t: t, passwordFile: filepath.Join(dir, auth.AdminPasswordFile), store: st, cameras: &fakeCameras{recording: true}, exports: &fakeExports{}, holds: &fakeHolds{}, bus: &bus.Bus{}, eventID: uuid.Must(uuid.NewV7()).String()}
 	e := nvr.Event{ID: w.eventID, Camera: "front", Kind: nvr.EventObject, Label: "person", Start: t0.Add(12 * time.Second), TopScore: 0.756, Revision: 1}
 	if err := st.SaveEvent(ctx, e, nil); err != nil {
 		t.Fatal(err)
@@ -153,6 +159,7 @@ func newWorld(t *testing.T) *world {
 	reg := prometheus.NewRegistry()
 	w.srv, err = New(Options{Listen: "127.0.0.1:0", Version: "test", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")}}, Deps{
 		Log: log, Metrics: reg, Gatherer: reg, Auth: svc, Cameras: w.cameras, Events: st, Playback: fakePlayback{},
+		Stills: fakeStills{}, Previews: fakePreviews{}, Exports: w.exports, Holds: w.holds, Storage: fakeStorage{},
 		Pictures: fakePictures{}, Live: fakeLive{}, Bus: w.bus, Site: site,
 		System: func(context.Context) System {
 			return System{Version: "test", Plugins: []Plugin{}, Warnings: []Warning{}}

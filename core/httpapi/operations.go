@@ -62,6 +62,9 @@ func (s *Server) registerOperations() {
 	s.registerCameras()
 	s.registerEvents()
 	s.registerTimeline()
+	s.registerExports()
+	s.registerHolds()
+	s.registerStorage()
 	s.registerSystem()
 }
 

@@ -46,6 +46,8 @@ type eventReader interface {
 	Event(ctx context.Context, id string) (nvr.Event, error)
 	Events(ctx context.Context, f nvr.EventFilter) (page []nvr.Event, next string, err error)
 	TimelineEvents(ctx context.Context, cameras []nvr.CameraID, r nvr.TimeRange) ([]nvr.TimelineEvent, error)
+	// EventDensity counts events by start in buckets, ordered by camera, start and label.
+	EventDensity(ctx context.Context, cameras []nvr.CameraID, r nvr.TimeRange, bucket time.Duration) ([]nvr.EventBucket, error)
 	Labels(ctx context.Context) ([]string, error)
 }
 
@@ -54,8 +56,8 @@ type playback interface {
 	Playlist(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange, prefix string) (string, error)
 	// Media opens bytes [offset, offset+n) of the file that starts at startMS; n < 0 asks for its init segment.
 	Media(ctx context.Context, stream nvr.StreamID, startMS, offset, n int64) (body io.ReadCloser, size int64, err error)
-	// Coverage returns the recorded runs in r and the gaps between them.
-	Coverage(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) ([]nvr.TimeRange, []Gap, error)
+	// Coverage returns what is recorded of each stream in r, and the gaps.
+	Coverage(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (map[nvr.StreamID]Coverage, error)
 }
 
 type pictures interface {
@@ -74,6 +76,7 @@ type liveStreams interface {
 type Gap struct {
 	nvr.TimeRange
 	Reason string
+	Detail string // one sentence for a person
 }
 
 // LiveMessage is one WebSocket message of a live stream: Text is JSON, else Binary is an fMP4 init or fragment.
@@ -91,6 +94,11 @@ type Deps struct {
 	Cameras  cameraService
 	Events   eventReader
 	Playback playback
+	Stills   stills
+	Previews previews
+	Exports  exporter
+	Holds    holder
+	Storage  storageService
 	Pictures pictures
 	Live     liveStreams
 	System   func(ctx context.Context) System
@@ -138,6 +146,7 @@ func New(opts Options, deps Deps) (*Server, error) {
 	s.app.Use(compress.New(compress.Config{Level: compress.LevelBestSpeed, Next: func(c *fiber.Ctx) bool { return !compressible(c.Path()) }}))
 	s.registerOperations()
 	s.registerMedia()
+	s.registerFootage()
 	s.registerSockets()
 	s.raw(fiber.MethodGet, "/metrics", accessAdmin, s.serveMetrics)
 	if err := s.checkAccess(); err != nil {

@@ -29,6 +29,15 @@ type TimelineCamera struct {
 	Recordings TimelineRuns   `json:"recordings"`
 	Gaps       TimelineGaps   `json:"gaps"`
 	Events     TimelineEvents `json:"events"`
+	// Density replaces Events where buckets were asked for.
+	Density *TimelineDensity `json:"density,omitempty"`
+}
+
+// TimelineDensity is how many events began per bucket.
+type TimelineDensity struct {
+	Start []int64 `json:"start" nullable:"false"`
+	Count []int   `json:"count" nullable:"false"`
+	Label []int   `json:"label" nullable:"false" doc:"Index into labels"`
 }
 
 // TimelineRuns are recorded runs.
@@ -42,6 +51,7 @@ type TimelineGaps struct {
 	Start    []int64  `json:"start" nullable:"false"`
 	Duration []int64  `json:"duration" nullable:"false"`
 	Reason   []string `json:"reason" nullable:"false"`
+	Detail   []string `json:"detail" nullable:"false" doc:"One sentence for a person each, may be empty"`
 }
 
 // TimelineEvents are events.
@@ -69,19 +79,20 @@ func (s *Server) registerTimeline() {
 		Cameras []string `query:"cameras" doc:"All when absent" maxItems:"256"`
 		From    int64    `query:"from" required:"true" doc:"UTC milliseconds"`
 		To      int64    `query:"to" required:"true" doc:"UTC milliseconds"`
+		Bucket  int64    `query:"bucket" minimum:"1000" maximum:"86400000" doc:"Milliseconds: count events per bucket instead of listing them, for wide ranges"`
 	}
 	type output struct{ Body Timeline }
 	register(s, operation{method: "GET", path: "/timeline", id: "getTimeline", tag: "timeline", summary: "Recordings, gaps and events of a time range, as columns", access: accessViewer},
 		func(ctx context.Context, in *input) (*output, error) {
-			r := nvr.TimeRange{Start: time.UnixMilli(in.From), End: time.UnixMilli(in.To)}
-			if d := r.Duration(); d <= 0 || d > maxTimelineSpan {
-				return nil, &nvr.Error{Code: nvr.CodeInvalid, Message: "from and to must be in order and at most 32 days apart"}
+			r, err := spanOf(in.From, in.To, maxTimelineSpan)
+			if err != nil {
+				return nil, err
 			}
 			ids, err := s.timelineCameras(in.Cameras)
 			if err != nil {
 				return nil, err
 			}
-			t, err := s.timeline(ctx, ids, r)
+			t, err := s.timeline(ctx, ids, r, time.Duration(in.Bucket)*time.Millisecond)
 			return &output{Body: t}, err
 		})
 }
@@ -99,40 +110,83 @@ func (s *Server) timelineCameras(names []string) ([]nvr.CameraID, error) {
 	return ids, nil
 }
 
-func (s *Server) timeline(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRange) (Timeline, error) {
+func (s *Server) timeline(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRange, bucket time.Duration) (Timeline, error) {
 	t := Timeline{From: r.Start.UnixMilli(), To: r.End.UnixMilli(), Labels: []string{}, Cameras: make([]TimelineCamera, 0, len(ids))}
 	for _, k := range eventKinds {
 		t.Kinds = append(t.Kinds, string(k))
 	}
-	events, err := s.deps.Events.TimelineEvents(ctx, ids, r)
+	streams := make([]nvr.StreamID, len(ids))
+	for i, id := range ids {
+		streams[i] = nvr.StreamID{Camera: id, Role: nvr.Main}
+	}
+	covered, err := s.deps.Playback.Coverage(ctx, streams, r)
 	if err != nil {
 		return Timeline{}, err
 	}
-	labels := map[string]int{}
-	for _, id := range ids {
-		row := TimelineCamera{ID: string(id)}
-		runs, gaps, err := s.deps.Playback.Coverage(ctx, nvr.StreamID{Camera: id, Role: nvr.Main}, r)
-		if err != nil {
-			return Timeline{}, err
-		}
-		row.Recordings, row.Gaps = runColumns(r.Start, runs), gapColumns(r.Start, gaps)
-		mine := events[:0:0]
-		for _, e := range events {
-			if e.Camera == id {
-				mine = append(mine, e)
-			}
-		}
-		row.Events = eventColumns(r.Start, mine, func(label string) int {
-			i, ok := labels[label]
-			if !ok {
-				i = len(t.Labels)
-				labels[label], t.Labels = i, append(t.Labels, label)
-			}
-			return i
+	for _, st := range streams {
+		c := covered[st]
+		t.Cameras = append(t.Cameras, TimelineCamera{
+			ID: string(st.Camera), Recordings: runColumns(r.Start, c.Runs), Gaps: gapColumns(r.Start, c.Gaps), Events: eventColumns(r.Start, nil, nil),
 		})
-		t.Cameras = append(t.Cameras, row)
 	}
-	return t, nil
+	if bucket > 0 {
+		err = s.addDensity(ctx, &t, ids, r, bucket)
+	} else {
+		err = s.addEvents(ctx, &t, ids, r)
+	}
+	return t, err
+}
+
+// labelIndex returns a function that numbers labels in t.
+func (t *Timeline) labelIndex() func(string) int {
+	known := map[string]int{}
+	return func(label string) int {
+		i, ok := known[label]
+		if !ok {
+			i = len(t.Labels)
+			known[label], t.Labels = i, append(t.Labels, label)
+		}
+		return i
+	}
+}
+
+func (s *Server) addEvents(ctx context.Context, t *Timeline, ids []nvr.CameraID, r nvr.TimeRange) error {
+	events, err := s.deps.Events.TimelineEvents(ctx, ids, r)
+	if err != nil {
+		return err
+	}
+	mine := make(map[nvr.CameraID][]nvr.TimelineEvent, len(ids))
+	for _, e := range events {
+		mine[e.Camera] = append(mine[e.Camera], e)
+	}
+	label := t.labelIndex()
+	for i := range t.Cameras {
+		t.Cameras[i].Events = eventColumns(r.Start, mine[nvr.CameraID(t.Cameras[i].ID)], label)
+	}
+	return nil
+}
+
+func (s *Server) addDensity(ctx context.Context, t *Timeline, ids []nvr.CameraID, r nvr.TimeRange, bucket time.Duration) error {
+	buckets, err := s.deps.Events.EventDensity(ctx, ids, r, bucket)
+	if err != nil {
+		return err
+	}
+	label := t.labelIndex()
+	rows := make(map[nvr.CameraID]*TimelineDensity, len(ids))
+	last := make(map[nvr.CameraID]*delta, len(ids))
+	for i := range t.Cameras {
+		id := nvr.CameraID(t.Cameras[i].ID)
+		rows[id], last[id] = &TimelineDensity{Start: []int64{}, Count: []int{}, Label: []int{}}, &delta{r.Start.UnixMilli()}
+		t.Cameras[i].Density = rows[id]
+	}
+	for _, b := range buckets {
+		if d := rows[b.Camera]; d != nil {
+			d.Start = append(d.Start, last[b.Camera].next(b.Start))
+			d.Count = append(d.Count, b.Count)
+			d.Label = append(d.Label, label(b.Label))
+		}
+	}
+	return nil
 }
 
 func runColumns(from time.Time, runs []nvr.TimeRange) TimelineRuns {
@@ -145,10 +199,10 @@ func runColumns(from time.Time, runs []nvr.TimeRange) TimelineRuns {
 }
 
 func gapColumns(from time.Time, gaps []Gap) TimelineGaps {
-	out := TimelineGaps{Start: make([]int64, len(gaps)), Duration: make([]int64, len(gaps)), Reason: make([]string, len(gaps))}
+	out := TimelineGaps{Start: make([]int64, len(gaps)), Duration: make([]int64, len(gaps)), Reason: make([]string, len(gaps)), Detail: make([]string, len(gaps))}
 	d := delta{from.UnixMilli()}
 	for i, g := range gaps {
-		out.Start[i], out.Duration[i], out.Reason[i] = d.next(g.Start), g.Duration().Milliseconds(), g.Reason
+		out.Start[i], out.Duration[i], out.Reason[i], out.Detail[i] = d.next(g.Start), g.Duration().Milliseconds(), g.Reason, g.Detail
 	}
 	return out
 }

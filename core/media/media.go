@@ -11,6 +11,7 @@ type Codec string
 const (
 	H264 Codec = "h264"
 	H265 Codec = "h265"
+	AV1  Codec = "av1"
 	AAC  Codec = "aac"
 	Opus Codec = "opus"
 	PCMA Codec = "pcma" // G.711 A-law
@@ -22,12 +23,18 @@ type Track struct {
 	Codec     Codec
 	ClockRate int // Hz; the unit of PTS and DTS is 1/ClockRate s
 
-	VPS, SPS, PPS []byte // video parameter sets without start codes; VPS only for H.265
-	Width, Height int    // pixels, 0 until known
+	// VPS, SPS and PPS are the parameter sets without start codes; VPS only for H.265. AV1 has one, in SPS: the sequence
+	// header OBU, without a size field.
+	VPS, SPS, PPS []byte
+	Width, Height int // pixels, 0 until known
 
 	SampleRate int    // audio, Hz
 	Channels   int    // audio
 	Config     []byte // AAC AudioSpecificConfig
+
+	// Derived marks a track that we made of another one, because browsers and MP4 do not take what the camera sends. It is
+	// recorded and watched, and left out of what goes on as the camera sent it.
+	Derived bool
 }
 
 // AACChannels returns how many channels the channelConfiguration of an AudioSpecificConfig means (ISO 14496-3, table
@@ -40,7 +47,7 @@ func AACChannels(config uint8) int {
 }
 
 // Video reports whether the track is a picture track.
-func (t Track) Video() bool { return t.Codec == H264 || t.Codec == H265 }
+func (t Track) Video() bool { return t.Codec == H264 || t.Codec == H265 || t.Codec == AV1 }
 
 // Description is what one session of a stream carries. It is immutable: a change of parameters or a new session is a
 // new Description, so readers notice by comparing pointers.
@@ -83,8 +90,9 @@ type AccessUnit struct {
 	NTP time.Time
 	Key bool // the picture can be decoded without earlier ones (IDR, CRA, BLA); true for audio
 
-	// Payload is the NAL units of a picture without start codes, parameter sets and access unit delimiters,
-	// or one audio frame per element.
+	// Payload is the NAL units of a picture without start codes, parameter sets and access unit delimiters; the OBUs of an
+	// AV1 temporal unit without size fields and temporal delimiter, the sequence header first where Key; or one audio
+	// frame per element.
 	Payload [][]byte
 
 	Damaged bool   // packets were lost in or before this unit since the last key frame

@@ -57,6 +57,9 @@ type StreamID struct {
 // String returns "camera/role", the form used in paths and logs.
 func (s StreamID) String() string { return string(s.Camera) + "/" + string(s.Role) }
 
+// MarshalText implements encoding.TextMarshaler with the form of String.
+func (s StreamID) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // ParseStreamID is the inverse of String.
 func ParseStreamID(s string) (StreamID, error) {
 	c, r, ok := strings.Cut(s, "/")

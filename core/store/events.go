@@ -164,43 +164,30 @@ func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, str
 	return out, encodeCursor(last.Start, last.ID), nil
 }
 
-// maxTimelineEvents bounds a timeline answer: 100,000 events in one view are 4 MB of columns.
-const maxTimelineEvents = 100_000
-
-// TimelineEvents returns the events of the cameras that overlap r, ordered by camera and start.
-func (s *Store) TimelineEvents(ctx context.Context, cameras []nvr.CameraID, r nvr.TimeRange) ([]nvr.TimelineEvent, error) {
-	rows, err := s.q.EventsForTimeline(ctx, dbsqlc.EventsForTimelineParams{
-		Cameras: camerasText(cameras), Since: r.Start, Until: r.End, N: maxTimelineEvents,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find events for the timeline: %w", err)
-	}
-	out := make([]nvr.TimelineEvent, len(rows))
-	for i, e := range rows {
-		out[i] = nvr.TimelineEvent{
-			ID: e.ID.String(), Camera: nvr.CameraID(e.Camera), Kind: nvr.EventKind(e.Kind), Label: e.Label,
-			Start: e.StartAt.UTC(), End: timeOrZero(e.EndAt), TopScore: e.TopScore,
-		}
-	}
-	return out, nil
-}
+// deleteBatch bounds one deleting transaction, so that none holds up those who write.
+const deleteBatch = 2000
 
 // DeleteEventsBefore deletes the events of a camera that ended before t, with their deliveries, and returns how many.
 func (s *Store) DeleteEventsBefore(ctx context.Context, camera nvr.CameraID, t time.Time) (int64, error) {
-	n, err := s.q.DeleteEventsBefore(ctx, dbsqlc.DeleteEventsBeforeParams{Camera: string(camera), Before: &t})
+	n, err := inBatches(func() (int64, error) {
+		return s.q.DeleteEventsBefore(ctx, dbsqlc.DeleteEventsBeforeParams{Camera: string(camera), Before: t, N: deleteBatch})
+	})
 	if err != nil {
-		return 0, fmt.Errorf("delete old events of %s: %w", camera, err)
+		return n, fmt.Errorf("delete old events of %s: %w", camera, err)
 	}
 	return n, nil
 }
 
-// Labels returns every label an event ever had.
-func (s *Store) Labels(ctx context.Context) ([]string, error) {
-	out, err := s.q.EventLabels(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list labels: %w", err)
+// inBatches calls f until it did less than a whole batch, and returns how much it did.
+func inBatches(f func() (int64, error)) (int64, error) {
+	var sum int64
+	for {
+		n, err := f()
+		sum += n
+		if err != nil || n < deleteBatch {
+			return sum, err
+		}
 	}
-	return out, nil
 }
 
 func eventOf(e dbsqlc.Event) nvr.Event {

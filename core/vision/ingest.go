@@ -136,6 +136,9 @@ func (in *ingest) decode(u *media.AccessUnit, enabled bool) (bool, error) {
 		in.due = f.PTS + in.step // a gap, or a clock that jumped ahead
 	}
 	in.latest.offer(f)
+	if in.cfg.Frames != nil {
+		in.cfg.Frames(f)
+	}
 	if !enabled {
 		return true, err
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/media"
+	"github.com/nightjar-nvr/nightjar/core/media/decode"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/vision/detect"
 	"github.com/nightjar-nvr/nightjar/core/vision/internal/cv"
@@ -45,6 +46,8 @@ type Config struct {
 	MotionOff  time.Duration // quiet time after which motion has ended; 3 s
 	MaxSide    int           // longest side of the analysed picture in pixels; 1280
 	Disabled   bool          // start with detection switched off
+	// Frames, if set, is shown each decoded picture, in the goroutine that decodes: it must be quick and keep nothing.
+	Frames func(*decode.Frame)
 }
 
 // Shared is what all cameras use together.

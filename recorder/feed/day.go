@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/recorder/index"
 	"github.com/nightjar-nvr/nightjar/recorder/library"
 )
@@ -13,11 +14,13 @@ import (
 // keepJournal is how long the journal of a day outlives the day at least, also when all its recordings are deleted.
 const keepJournal = 48 * time.Hour
 
-// batch is a run of journal lines for one transaction each of recordings and gaps.
+// batch is a run of journal lines, and what they come to.
 type batch struct {
-	lines int
-	recs  []index.Recording
-	gaps  []index.Gap
+	lines     int
+	recs      []index.Recording
+	gaps      []index.Gap
+	deletions bool
+	changes
 }
 
 var errBatchFull = errors.New("batch is full")
@@ -51,24 +54,20 @@ func (f *Feeder) day(ctx context.Context, day library.Day) error {
 	return nil
 }
 
-// step feeds one batch. A deletion ends a batch, because lines must take effect in order.
-func (f *Feeder) step(ctx context.Context, day library.Day) (more, deletion bool, err error) {
-	var b batch
-	var gone *library.Hour
+// step feeds one batch. Its lines are folded first, so that the index only sees what they come to: doing it again after a
+// failure in the middle leads there too.
+func (f *Feeder) step(ctx context.Context, day library.Day) (more, deletions bool, err error) {
 	from := f.Offset(day)
+	if size, ok := f.lib.Grown(day); ok && size == from {
+		return false, false, nil
+	}
+	b := batch{changes: changes{gone: make(map[int64]struct{}), moved: make(map[int64]struct{})}}
+	var lines []library.Line
 	next, damaged, err := f.lib.Read(day, from, func(l library.Line) error {
-		if b.lines == batchLines || gone != nil {
+		if len(lines) == batchLines {
 			return errBatchFull
 		}
-		b.lines++
-		switch {
-		case l.Recording != nil:
-			b.recs = append(b.recs, *l.Recording)
-		case l.Gap != nil:
-			b.gaps = append(b.gaps, *l.Gap)
-		case l.Deleted != nil:
-			gone = l.Deleted
-		}
+		lines = append(lines, l)
 		return nil
 	})
 	more = errors.Is(err, errBatchFull)
@@ -81,53 +80,94 @@ func (f *Feeder) step(ctx context.Context, day library.Day) (more, deletion bool
 	if next == from {
 		return false, false, nil
 	}
-	if err := f.store(ctx, b); err != nil {
+	if err := f.lib.Sync(day); err != nil { // or a power cut would leave rows that no journal knows
 		return false, false, err
 	}
-	if gone != nil {
-		if err := f.remove(ctx, *gone, next); err != nil {
-			return false, false, err
-		}
+	bk, err := f.book(day, from)
+	if err != nil {
+		return false, false, err
 	}
+	delete(f.books, day) // until the index has what is folded into it now
+	b.fold(lines, bk)
+	if err := f.store(ctx, day.Stream, &b, bk); err != nil {
+		return false, false, err
+	}
+	bk.offset = next
+	f.books[day] = bk
 	f.lines.Add(float64(b.lines))
 	f.advance(day, next)
-	return more, gone != nil, nil
+	return more, b.deletions, nil
 }
 
-func (f *Feeder) store(ctx context.Context, b batch) error {
+func (b *batch) fold(lines []library.Line, bk *book) {
+	b.lines = len(lines)
+	for _, l := range lines {
+		switch {
+		case l.Recording != nil:
+			b.recs = append(b.recs, *l.Recording)
+		case l.Gap != nil:
+			b.gaps = append(b.gaps, *l.Gap)
+		default:
+			b.deletions = true
+		}
+		bk.apply(l, &b.changes)
+	}
+	// Of what is described twice, the last counts; what is nowhere already is not added.
+	last := make(map[int64]int)
+	for i, r := range b.recs {
+		if _, ms, err := library.ParseFilePath(r.Path); err == nil {
+			last[ms] = i
+		}
+	}
+	recs := b.recs[:0:0]
+	for i, r := range b.recs {
+		_, ms, err := library.ParseFilePath(r.Path)
+		if err != nil || last[ms] != i || bk.recs[ms] == nil {
+			continue
+		}
+		e := bk.recs[ms]
+		r.Remote, r.Evicted = e.remote, e.evicted
+		if e.remote || e.evicted {
+			b.moved[ms] = struct{}{} // also where the index has the row already
+		}
+		recs = append(recs, r)
+	}
+	b.recs = recs
+}
+
+func (f *Feeder) store(ctx context.Context, stream nvr.StreamID, b *batch, bk *book) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	if len(b.gone) > 0 {
+		starts := make([]time.Time, 0, len(b.gone))
+		for us := range b.gone {
+			starts = append(starts, time.UnixMicro(us).UTC())
+		}
+		if err := f.index.RemoveRecordings(ctx, stream, starts); err != nil {
+			return fmt.Errorf("remove recordings: %w", err)
+		}
+	}
 	if len(b.recs) > 0 {
 		if err := f.index.AddRecordings(ctx, b.recs); err != nil {
 			return fmt.Errorf("add recordings: %w", err)
+		}
+	}
+	places := make(map[entry][]time.Time)
+	for ms := range b.moved {
+		if e := bk.recs[ms]; e != nil {
+			at := entry{remote: e.remote, evicted: e.evicted}
+			places[at] = append(places[at], time.UnixMicro(e.start).UTC())
+		}
+	}
+	for at, starts := range places {
+		if err := f.index.Place(ctx, stream, starts, at.remote, at.evicted); err != nil {
+			return fmt.Errorf("place recordings: %w", err)
 		}
 	}
 	if len(b.gaps) > 0 {
 		if err := f.index.AddGaps(ctx, b.gaps); err != nil {
 			return fmt.Errorf("add gaps: %w", err)
 		}
-	}
-	return nil
-}
-
-// remove takes the rows of a deleted hour out: those of its recordings journaled before end.
-func (f *Feeder) remove(ctx context.Context, gone library.Hour, end int64) error {
-	var starts []time.Time
-	_, _, err := f.lib.Read(gone.Day, 0, func(l library.Line) error {
-		if l.Recording != nil && l.Next <= end {
-			if h, err := library.HourOf(l.Recording.Path); err == nil && h == gone {
-				starts = append(starts, l.Recording.Start)
-			}
-		}
-		return nil
-	})
-	if err != nil || len(starts) == 0 {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if err := f.index.RemoveRecordings(ctx, gone.Day.Stream, starts); err != nil {
-		return fmt.Errorf("remove recordings of %s: %w", gone, err)
 	}
 	return nil
 }
@@ -141,7 +181,7 @@ func (f *Feeder) advance(day library.Day, offset int64) {
 	}
 }
 
-// tidy removes the journal of a day all of whose recordings were deleted, now that the index knows.
+// tidy removes the journal of a day whose recordings are all nowhere, now that the index knows.
 func (f *Feeder) tidy(day library.Day) error {
 	if time.Since(day.Start()) < 24*time.Hour+keepJournal {
 		return nil
@@ -150,20 +190,32 @@ func (f *Feeder) tidy(day library.Day) error {
 	if err != nil || len(hours) > 0 {
 		return err
 	}
-	recs, deleted, err := f.lib.Recordings(day, 0)
-	if err != nil || len(recs) > 0 || len(deleted) == 0 {
+	f.mu.Lock()
+	kept, offset := f.kept[day], f.offsets[day]
+	f.mu.Unlock()
+	if kept == offset && kept > 0 { // looked at before, and nothing was added since
+		return nil
+	}
+	led, err := f.lib.Ledger(day, 0)
+	if err != nil {
 		return err
 	}
-	err = f.lib.RemoveDay(day, f.Offset(day))
-	if errors.Is(err, library.ErrDayInUse) {
-		return nil // grown since it was read: the next pass looks again
+	if len(led.Recordings()) > 0 {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.kept[day], f.saved = offset, false
+		return nil
 	}
-	if err != nil {
+	if err := f.lib.RemoveDay(day, offset); errors.Is(err, library.ErrDayInUse) {
+		return nil // something was recorded meanwhile
+	} else if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.offsets, day)
+	delete(f.kept, day)
+	delete(f.books, day)
 	f.saved = false
 	return nil
 }

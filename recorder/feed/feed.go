@@ -31,7 +31,8 @@ const (
 
 var retry = lifecycle.Backoff{Min: time.Second, Max: 15 * time.Second, Factor: 2, Jitter: 0.2}
 
-// Options is what a Feeder needs; all fields are required.
+// Options is what a Feeder needs; all fields are required. With several volumes, each has a Feeder and a registerer that
+// labels its metrics.
 type Options struct {
 	Library *library.Library
 	Index   index.Index
@@ -49,12 +50,17 @@ type Feeder struct {
 	errors prometheus.Counter
 
 	mu      sync.Mutex
+	loaded  bool // the cursor was read
 	offsets map[library.Day]int64
+	kept    map[library.Day]int64    // journals of days without files that are kept for what the archive has, by length
 	behind  map[library.Day]struct{} // not known to be fed to the end
+	swept   bool                     // all journals were fed to their end once
 	saved   bool                     // offsets are on disk
+
+	books map[library.Day]*book // of the goroutine of Run
 }
 
-// New reads the cursor, if there is one. It starts nothing.
+// New reads the cursor, if there is one and its volume is there. It starts nothing.
 func New(o Options) (*Feeder, error) {
 	if o.Library == nil || o.Index == nil || o.Logger == nil || o.Metrics == nil {
 		return nil, errors.New("feeder: library, index, logger and metrics are required")
@@ -67,7 +73,8 @@ func New(o Options) (*Feeder, error) {
 		errors: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: "nvr", Subsystem: "recorder", Name: "index_errors_total", Help: "Batches that the index refused.",
 		}),
-		offsets: make(map[library.Day]int64), behind: make(map[library.Day]struct{}), saved: true,
+		offsets: make(map[library.Day]int64), kept: make(map[library.Day]int64), behind: make(map[library.Day]struct{}),
+		saved: true, books: make(map[library.Day]*book),
 	}
 	o.Metrics.MustRegister(f.lines, f.errors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "nvr", Subsystem: "recorder", Name: "index_lagging_journals", Help: "Journals with lines that are not in the index yet.",
@@ -76,29 +83,46 @@ func New(o Options) (*Feeder, error) {
 		defer f.mu.Unlock()
 		return float64(len(f.behind))
 	}))
-	f.load()
+	_ = f.load() // again by Run
 	return f, nil
 }
 
 // cursor is the file's content: how many bytes of each journal are in the index.
 type cursor struct {
 	Offsets map[string]int64 `json:"offsets"`
+	Kept    map[string]int64 `json:"kept,omitempty"`
 }
 
-// load is forgiving: without a usable cursor everything is fed again, which changes nothing in the index.
-func (f *Feeder) load() {
-	b, err := f.lib.Root().ReadFile(cursorName)
+// load is forgiving: without a usable cursor everything is fed again, which changes nothing in the index. It fails only
+// while the volume is not there.
+func (f *Feeder) load() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.loaded {
+		return nil
+	}
+	b, err := library.ReadFile(f.lib.FS(), cursorName)
+	if errors.Is(err, library.ErrMissing) {
+		return fmt.Errorf("read index cursor: %w", err)
+	}
+	f.loaded = true
 	if err != nil {
-		return
+		return nil // as good as no cursor
 	}
 	var c cursor
 	if err := json.Unmarshal(b, &c); err != nil {
 		f.logger.Warn("index cursor is damaged, feeding all journals again", "err", err)
-		return
+		return nil
 	}
-	for name, offset := range c.Offsets {
-		if day, err := library.ParseDay(name); err == nil && offset >= 0 {
-			f.offsets[day] = offset
+	take(f.offsets, c.Offsets)
+	take(f.kept, c.Kept)
+	return nil
+}
+
+func take(to map[library.Day]int64, from map[string]int64) {
+	for name, n := range from {
+		if day, err := library.ParseDay(name); err == nil && n >= 0 {
+			to[day] = n
 		}
 	}
 }
@@ -109,9 +133,12 @@ func (f *Feeder) save() error {
 		f.mu.Unlock()
 		return nil
 	}
-	c := cursor{Offsets: make(map[string]int64, len(f.offsets))}
+	c := cursor{Offsets: make(map[string]int64, len(f.offsets)), Kept: make(map[string]int64, len(f.kept))}
 	for d, o := range f.offsets {
 		c.Offsets[d.String()] = o
+	}
+	for d, n := range f.kept {
+		c.Kept[d.String()] = n
 	}
 	f.saved = true
 	f.mu.Unlock()
@@ -119,11 +146,8 @@ func (f *Feeder) save() error {
 	if err != nil {
 		return fmt.Errorf("marshal index cursor: %w", err)
 	}
-	if err := f.lib.Root().WriteFile(cursorName+".tmp", b, 0o640); err != nil {
+	if err := library.ReplaceFile(f.lib.FS(), cursorName, b); err != nil {
 		return fmt.Errorf("write index cursor: %w", err)
-	}
-	if err := f.lib.Root().Rename(cursorName+".tmp", cursorName); err != nil {
-		return fmt.Errorf("replace index cursor: %w", err)
 	}
 	return nil
 }
@@ -133,6 +157,14 @@ func (f *Feeder) Offset(day library.Day) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.offsets[day]
+}
+
+// Complete reports whether all journals were fed to their end since the start: from then on only those that this
+// process appended to can have lines that are not in the index.
+func (f *Feeder) Complete() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.swept
 }
 
 // Run feeds until ctx is done.
@@ -152,9 +184,12 @@ func (f *Feeder) Run(ctx context.Context) error {
 		}
 		all = all && err != nil
 		var wait <-chan time.Time
+		away := errors.Is(err, library.ErrMissing) // the volumes tell
 		if err != nil {
-			f.errors.Inc()
-			if failures == 0 {
+			if !away {
+				f.errors.Inc()
+			}
+			if failures == 0 && !away {
 				f.logger.Warn("index does not take recordings, they stay in the journal until it does", "err", err)
 			}
 			wait = time.After(retry.Pause(failures))
@@ -183,6 +218,9 @@ func (f *Feeder) Run(ctx context.Context) error {
 
 // pass feeds every journal that is behind. The first one checks that the index still has what the cursor says.
 func (f *Feeder) pass(ctx context.Context, all bool, checked *bool) error {
+	if err := f.load(); err != nil {
+		return err
+	}
 	days := f.lib.Changed()
 	if all {
 		var err error
@@ -211,6 +249,12 @@ func (f *Feeder) pass(ctx context.Context, all bool, checked *bool) error {
 		}
 		f.mu.Lock()
 		delete(f.behind, d)
+		f.mu.Unlock()
+	}
+	f.closeBooks()
+	if all {
+		f.mu.Lock()
+		f.swept = true
 		f.mu.Unlock()
 	}
 	return nil
@@ -248,20 +292,19 @@ func (f *Feeder) check(ctx context.Context, days []library.Day) error {
 }
 
 // lastClaimed returns the latest recording of day that should be in the index, or nil.
-func (f *Feeder) lastClaimed(day library.Day) (last *index.Recording, err error) {
+func (f *Feeder) lastClaimed(day library.Day) (*index.Recording, error) {
 	claimed := f.Offset(day)
-	_, _, err = f.lib.Read(day, 0, func(l library.Line) error {
-		switch {
-		case l.Recording != nil && l.Next <= claimed:
-			last = l.Recording
-		case l.Deleted != nil && last != nil:
-			if h, err := library.HourOf(last.Path); err == nil && h == *l.Deleted {
-				last = nil
-			}
+	var led library.Ledger
+	_, _, err := f.lib.Read(day, 0, func(l library.Line) error {
+		if l.Next <= claimed {
+			led.Apply(l)
 		}
 		return nil
 	})
-	return last, err
+	if recs := led.Recordings(); err == nil && len(recs) > 0 {
+		return &recs[len(recs)-1], nil
+	}
+	return nil, err
 }
 
 func (f *Feeder) forget(stream nvr.StreamID) {

@@ -133,17 +133,17 @@ func TestCursorSurvivesAndAnEmptyIndexIsRefilled(t *testing.T) {
 func TestDamagedCursorAndJournalDoNoHarm(t *testing.T) {
 	lib, idx := open(t, t.TempDir()), memindex.New()
 	now := time.Now().UTC().Truncate(time.Hour)
-	if err := lib.Root().WriteFile(cursorName, []byte("{"), 0o600); err != nil {
+	if err := library.ReplaceFile(lib.FS(), cursorName, []byte("{")); err != nil {
 		t.Fatal(err)
 	}
 	record(t, lib, now)
 	path := library.DayOf(front, now).String() + "/journal.jsonl"
-	b, err := lib.Root().ReadFile(path)
+	b, err := library.ReadFile(lib.FS(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b = append(append([]byte("garbage\n"), b...), []byte(`{"t":"rec","start`)...) // torn by a crash
-	if err := lib.Root().WriteFile(path, b, 0o600); err != nil {
+	if err := library.ReplaceFile(lib.FS(), path, b); err != nil {
 		t.Fatal(err)
 	}
 	_, stop := start(t, lib, idx)
@@ -181,4 +181,82 @@ func TestDeletedHoursLeaveTheIndexAndOldDaysTheDisk(t *testing.T) {
 		days, err := lib.Days()
 		return err == nil && len(days) == 0 && idx.Len() == 0
 	})
+}
+
+func TestFilesMoveInTheIndexAsTheJournalSays(t *testing.T) {
+	lib, idx := open(t, t.TempDir()), memindex.New()
+	old := time.Now().UTC().Add(-10 * 24 * time.Hour).Truncate(24 * time.Hour).Add(5 * time.Hour)
+	var recs []index.Recording
+	for n := range 4 {
+		recs = append(recs, record(t, lib, old.Add(time.Duration(n)*time.Minute)))
+	}
+	_, stop := start(t, lib, idx)
+	waitFor(t, "indexed", func() bool { return idx.Len() == 4 })
+	say := func(c library.Change, which ...int) {
+		t.Helper()
+		f := library.Files{Change: c}
+		for _, i := range which {
+			f.MS = append(f.MS, recs[i].Start.UnixMilli())
+		}
+		if err := lib.Append(library.DayOf(front, old), library.Line{Files: &f}); err != nil {
+			t.Fatal(err)
+		}
+		if c == library.Evicted {
+			if err := lib.RemoveFiles(front, f.MS); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	place := func(idx *memindex.Index, i int) string {
+		got, err := idx.Recordings(t.Context(), front, nvr.TimeRange{Start: recs[i].Start, End: recs[i].End()})
+		switch {
+		case err != nil || len(got) == 0:
+			return "nowhere"
+		case got[0].Remote && got[0].Evicted:
+			return "remote"
+		case got[0].Remote:
+			return "both"
+		default:
+			return "local"
+		}
+	}
+	all := func(idx *memindex.Index) (out [4]string) {
+		for i := range out {
+			out[i] = place(idx, i)
+		}
+		return out
+	}
+	say(library.Archived, 0, 1)
+	say(library.Evicted, 0, 2)
+	want := [4]string{"remote", "both", "nowhere", "local"}
+	waitFor(t, "places", func() bool { return all(idx) == want })
+	again := recs[3]
+	again.Bytes++ // fsck found that it is longer
+	again.Segments = []index.Segment{{Offset: 100, Bytes: 201, Duration: 30 * time.Second}}
+	if err := lib.Append(library.DayOf(front, old), library.Line{Recording: &again}); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a recording described anew", func() bool {
+		got, err := idx.Recordings(t.Context(), front, nvr.TimeRange{Start: again.Start, End: again.End()})
+		return err == nil && len(got) == 1 && got[0].Bytes == again.Bytes
+	})
+	fresh := memindex.New() // rebuilt from the journals alone, in one batch
+	stop()
+	_, stop = start(t, lib, fresh)
+	waitFor(t, "rebuilt places", func() bool { return all(fresh) == want })
+	say(library.Evicted, 1, 3)
+	waitFor(t, "eviction", func() bool { return all(fresh) == [4]string{"remote", "remote", "nowhere", "nowhere"} })
+	if days, err := lib.Days(); err != nil || len(days) != 1 {
+		t.Errorf("the journal of what the archive has is gone: %v, %v", days, err)
+	}
+	h := library.Hour{Day: library.DayOf(front, old), Hour: 5}
+	if err := lib.Append(h.Day, library.Line{Deleted: &h}); err != nil { // nothing is local any more
+		t.Fatal(err)
+	}
+	say(library.Expired, 0, 1)
+	waitFor(t, "day removed", func() bool {
+		days, err := lib.Days()
+		return err == nil && len(days) == 0 && fresh.Len() == 0
+	})
+	stop()
 }

@@ -22,6 +22,9 @@ type Recording struct {
 	Width     int           // pixels
 	Height    int           // pixels
 	Segments  []Segment     // in order, contiguous
+
+	Remote  bool // the archive holds a verified copy
+	Evicted bool // the local file is gone; with Remote it plays from the archive
 }
 
 // End returns the wall time after the last segment.
@@ -67,8 +70,38 @@ type Index interface {
 	Recordings(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) ([]Recording, error)
 	// RemoveRecordings forgets rows; unknown ones are ignored.
 	RemoveRecordings(ctx context.Context, stream nvr.StreamID, starts []time.Time) error
+	// Place says where the bytes of rows are. A row that is evicted and not remote is nowhere and is forgotten; unknown
+	// ones are ignored.
+	Place(ctx context.Context, stream nvr.StreamID, starts []time.Time, remote, evicted bool) error
+	// Runs returns what is recorded of each stream in r, clipped to r, ordered; recordings that meet are one run.
+	Runs(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (map[nvr.StreamID][]nvr.TimeRange, error)
 	// AddGaps stores gaps in one transaction.
 	AddGaps(ctx context.Context, gaps []Gap) error
 	// Gaps returns those of stream that overlap r, ordered by start.
 	Gaps(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) ([]Gap, error)
 }
+
+// AppendRun adds rec, clipped to r, to runs, which are in order. Recordings that meet, or of which one begins before the
+// other has ended, become one run.
+func AppendRun(runs []nvr.TimeRange, rec Recording, r nvr.TimeRange) []nvr.TimeRange {
+	start, end := rec.Start, rec.End()
+	if start.Before(r.Start) {
+		start = r.Start
+	}
+	if end.After(r.End) {
+		end = r.End
+	}
+	if !start.Before(end) {
+		return runs
+	}
+	if n := len(runs); n > 0 && !start.After(runs[n-1].End.Add(touching)) {
+		if end.After(runs[n-1].End) {
+			runs[n-1].End = end
+		}
+		return runs
+	}
+	return append(runs, nvr.TimeRange{Start: start, End: end})
+}
+
+// touching is what separates two runs that would otherwise coincide (docs/recording.md, invariant 5), and no hole.
+const touching = time.Microsecond

@@ -1,37 +1,36 @@
 // Package library owns the recordings directory: where files lie, and the journals that say what they are. One
 // journal per stream and day lists closed recordings, gaps and deletions, one JSON line each, append-only; what is
-// in memory or in the database is derived from it. Every access goes through an os.Root, so no name can lead outside.
+// in memory or in the database is derived from it. Every access goes through an FS, so no name can lead outside.
 //
 // It promises that a line is on disk whole or not at all as far as readers can see, also after a crash. It does not
 // decide what to record, index or delete.
 package library
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 
-	"github.com/nightjar-nvr/nightjar/recorder/index"
+	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
-// Library is the recordings directory. Its methods may be called from any goroutine.
+// Library is the recordings directory of one volume. Its methods may be called from any goroutine.
 type Library struct {
-	root *os.Root
-	dir  string
+	fs   FS
+	name string
 
-	mu      sync.Mutex // serialises appends, and guards changed
-	changed map[Day]struct{}
-	wake    chan struct{}
+	mu       sync.Mutex
+	changed  map[Day]struct{}
+	grown    map[Day]int64                // length of journals that this process appended to
+	named    map[Day]struct{}             // days whose journal's name is on the device
+	journals map[nvr.StreamID]*sync.Mutex // serialise appends to a stream's journals
+	wake     chan struct{}
 }
 
 // Open creates dir if it is absent and makes sure that it can be written. The error names dir and what to do.
@@ -43,24 +42,41 @@ func Open(dir string) (*Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recordings directory %s cannot be opened: %w; make it readable for this user or choose another", dir, err)
 	}
-	l := &Library{root: root, dir: dir, changed: make(map[Day]struct{}), wake: make(chan struct{}, 1)}
-	if err := l.probe(); err != nil {
-		return nil, errors.Join(
-			fmt.Errorf("recordings directory %s cannot be written: %w; make it writable for this user or choose another", dir, err),
-			root.Close())
+	l, err := OpenFS(osFS{root}, dir)
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
 	}
 	return l, nil
 }
 
-// probe writes a byte where recordings will go. A full disk passes: it must not keep Nightjar from starting, since
+// OpenFS is Open on any file system, which is called name in errors. The library closes it; on an error the caller does.
+func OpenFS(fsys FS, name string) (*Library, error) {
+	l := newLibrary(fsys, name)
+	if err := l.probe(); err != nil {
+		return nil, fmt.Errorf("recordings directory %s cannot be written: %w; make it writable for this user or choose another", name, err)
+	}
+	return l, nil
+}
+
+func newLibrary(fsys FS, name string) *Library {
+	return &Library{
+		fs: fsys, name: name, changed: make(map[Day]struct{}), grown: make(map[Day]int64), named: make(map[Day]struct{}),
+		journals: make(map[nvr.StreamID]*sync.Mutex), wake: make(chan struct{}, 1),
+	}
+}
+
+// probe makes a file where recordings will go. A full disk passes: it must not keep Nightjar from starting, since
 // retention is what makes room.
 func (l *Library) probe() error {
 	const name = ".write-test"
-	err := l.root.WriteFile(name, nil, 0o640)
+	f, err := l.fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err == nil {
+		err = f.Close()
+	}
 	if err != nil && !isFull(err) {
 		return err
 	}
-	if err := l.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := l.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -70,26 +86,30 @@ func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// Dir returns the directory as given to Open.
-func (l *Library) Dir() string { return l.dir }
+// Dir returns the directory as given to Open, or the name given to OpenFS.
+func (l *Library) Dir() string { return l.name }
 
-// Root returns the directory's root for reading and writing below it. The library closes it.
-func (l *Library) Root() *os.Root { return l.root }
+// FS returns the directory's file system for reading and writing below it. The library closes it.
+func (l *Library) FS() FS { return l.fs }
 
 // Close releases the directory.
-func (l *Library) Close() error { return l.root.Close() }
+func (l *Library) Close() error { return l.fs.Close() }
 
 // Create makes the file for a recording that starts at ms, and its directories. Where the name is taken, because the
 // clock stepped back, the next free millisecond is used.
-func (l *Library) Create(day Day, ms int64) (*os.File, string, error) {
+func (l *Library) Create(day Day, ms int64) (File, string, error) {
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	for n := range int64(1000) {
 		name := FilePath(day.Stream, ms+n)
-		f, err := l.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-		if errors.Is(err, fs.ErrNotExist) {
-			if err := l.root.MkdirAll(path.Dir(name), 0o750); err != nil {
+		f, err := l.fs.OpenFile(name, flags, 0o640)
+		for range 3 { // whoever deletes may take the empty directory away again
+			if !errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			if err := l.makeDir(path.Dir(name)); err != nil {
 				return nil, "", fmt.Errorf("create directory of %s: %w", name, err)
 			}
-			f, err = l.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+			f, err = l.fs.OpenFile(name, flags, 0o640)
 		}
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -102,157 +122,26 @@ func (l *Library) Create(day Day, ms int64) (*os.File, string, error) {
 	return nil, "", fmt.Errorf("create recording: no free name from %s on", FilePath(day.Stream, ms))
 }
 
-// SyncDir makes the names in the directory of the recording at path survive a power cut.
-func (l *Library) SyncDir(p string) error {
-	d, err := l.root.Open(path.Dir(p))
-	if err != nil {
-		return fmt.Errorf("open directory of %s: %w", p, err)
+// makeDir makes the directories down to p. Their names survive a power cut.
+func (l *Library) makeDir(p string) error {
+	if err := l.fs.MkdirAll(p, 0o750); err != nil {
+		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// Append writes lines to the journal of day with one write, and takes back a partial one.
-func (l *Library) Append(day Day, lines ...Line) error {
-	var b []byte
-	for _, line := range lines {
-		one, err := line.marshal()
-		if err != nil {
+	for p != "." {
+		p = path.Dir(p)
+		if err := l.fs.SyncDir(p); err != nil {
 			return err
 		}
-		b = append(b, one...)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.append(day, b); err != nil {
-		return fmt.Errorf("append to journal of %s: %w", day, err)
-	}
-	l.touch(day)
-	return nil
-}
-
-func (l *Library) append(day Day, b []byte) (err error) {
-	if err := l.root.MkdirAll(day.String(), 0o750); err != nil {
-		return err
-	}
-	f, err := l.root.OpenFile(journalPath(day), os.O_RDWR|os.O_CREATE, 0o640)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	end, err := wholeLines(f)
-	if err != nil {
-		return err
-	}
-	if err := f.Truncate(end); err != nil { // a torn line may be longer than what follows it
-		return err
-	}
-	if _, err := f.WriteAt(b, end); err != nil {
-		return errors.Join(err, f.Truncate(end))
 	}
 	return nil
 }
 
-// wholeLines returns the length of f without a torn last line, which a crash may leave.
-func wholeLines(f *os.File) (int64, error) {
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil || size == 0 {
-		return 0, err
+// SyncDir makes the names in the directory of the recording at path survive a power cut.
+func (l *Library) SyncDir(p string) error {
+	if err := l.fs.SyncDir(path.Dir(p)); err != nil {
+		return fmt.Errorf("sync directory of %s: %w", p, err)
 	}
-	buf := make([]byte, 4096)
-	for end := size; end > 0; {
-		n := min(end, int64(len(buf)))
-		if _, err := f.ReadAt(buf[:n], end-n); err != nil {
-			return 0, err
-		}
-		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
-			return end - n + int64(i) + 1, nil
-		}
-		end -= n
-	}
-	return 0, nil
-}
-
-// Read calls fn for each line of day's journal from offset from on, in order, and returns the offset behind the last
-// whole line. Damaged lines are skipped and counted. A day without a journal has no lines. An error of fn ends it.
-func (l *Library) Read(day Day, from int64, fn func(Line) error) (next int64, damaged int, err error) {
-	f, err := l.root.Open(journalPath(day))
-	if errors.Is(err, fs.ErrNotExist) {
-		return from, 0, nil
-	}
-	if err != nil {
-		return from, 0, fmt.Errorf("open journal of %s: %w", day, err)
-	}
-	defer f.Close()
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return from, 0, fmt.Errorf("read journal of %s: %w", day, err)
-	}
-	return readLines(day, f, from, fn)
-}
-
-// maxLine bounds a journal line: a minute of key frames each 100 ms is 25 kB.
-const maxLine = 1 << 20
-
-func readLines(day Day, r io.Reader, from int64, fn func(Line) error) (next int64, damaged int, err error) {
-	br := bufio.NewReaderSize(r, 64<<10)
-	var line []byte
-	length := int64(0)
-	next = from
-	for {
-		chunk, err := br.ReadSlice('\n')
-		length += int64(len(chunk))
-		if length <= maxLine {
-			line = append(line, chunk...)
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if errors.Is(err, io.EOF) {
-			return next, damaged, nil // a line without its end is not there yet
-		}
-		if err != nil {
-			return next, damaged, fmt.Errorf("read journal of %s: %w", day, err)
-		}
-		parsed, perr := parseLine(day, line)
-		parsed.Next = next + length
-		if length > maxLine || perr != nil {
-			damaged++
-		} else if err := fn(parsed); err != nil {
-			return next, damaged, err
-		}
-		next += length
-		line, length = line[:0], 0
-	}
-}
-
-// Recordings returns the recordings of day's journal from offset from on that were not deleted, and the days' hours
-// that were.
-func (l *Library) Recordings(day Day, from int64) (recs []index.Recording, deleted []Hour, err error) {
-	_, _, err = l.Read(day, from, func(line Line) error {
-		switch {
-		case line.Recording != nil:
-			recs = append(recs, *line.Recording)
-		case line.Deleted != nil:
-			deleted = append(deleted, *line.Deleted)
-			recs = slices.DeleteFunc(recs, func(r index.Recording) bool {
-				h, err := HourOf(r.Path)
-				return err == nil && h == *line.Deleted
-			})
-		}
-		return nil
-	})
-	return recs, deleted, err
-}
-
-// Size returns the length of day's journal, 0 when there is none.
-func (l *Library) Size(day Day) (int64, error) {
-	info, err := l.root.Stat(journalPath(day))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("look at journal of %s: %w", day, err)
-	}
-	return info.Size(), nil
+	return nil
 }
 
 // Days returns all days on disk by stream and date. What is not named like a day is ignored.
@@ -306,7 +195,7 @@ func (l *Library) Files(day Day) ([]string, error) {
 	}
 	var out []string
 	for _, hour := range hours {
-		entries, err := fs.ReadDir(l.root.FS(), hour.String())
+		entries, err := l.fs.ReadDir(hour.String())
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("list %s: %w", hour, err)
 		}
@@ -322,7 +211,7 @@ func (l *Library) Files(day Day) ([]string, error) {
 
 // list returns the names of the directories below p, sorted; hidden ones are not ours to touch.
 func (l *Library) list(p string) ([]string, error) {
-	entries, err := fs.ReadDir(l.root.FS(), p)
+	entries, err := l.fs.ReadDir(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -341,7 +230,7 @@ func (l *Library) list(p string) ([]string, error) {
 // RemoveHour deletes the files of h and their directory, and wakes whoever waits for the day to become empty. What is
 // gone already is no error.
 func (l *Library) RemoveHour(h Hour) error {
-	if err := l.root.RemoveAll(h.String()); err != nil {
+	if err := l.fs.RemoveAll(h.String()); err != nil {
 		return fmt.Errorf("remove %s: %w", h, err)
 	}
 	l.mu.Lock()
@@ -350,14 +239,35 @@ func (l *Library) RemoveHour(h Hour) error {
 	return nil
 }
 
+// RemoveFiles deletes the recordings of stream named by their milliseconds, and hour directories that become empty. What
+// is gone already is no error.
+func (l *Library) RemoveFiles(stream nvr.StreamID, names []int64) error {
+	var errs []error
+	for _, ms := range names {
+		p := FilePath(stream, ms)
+		if err := l.fs.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("remove %s: %w", p, err))
+			continue
+		}
+		_ = l.fs.Remove(path.Dir(p)) // fails while others are in it
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, ms := range names {
+		if h, err := HourOf(FilePath(stream, ms)); err == nil {
+			l.touch(h.Day)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // ErrDayInUse says that a day has recordings, or lines that its remover has not read.
 var ErrDayInUse = errors.New("day is in use")
 
 // RemoveDay deletes the journal and the directory of a day that has no hour directory left and whose journal has no line
 // behind offset read: ErrDayInUse otherwise. Nothing can be appended in between.
 func (l *Library) RemoveDay(day Day, read int64) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.lock(day.Stream).Unlock()
 	hours, err := l.list(day.String())
 	if err != nil {
 		return err
@@ -369,10 +279,14 @@ func (l *Library) RemoveDay(day Day, read int64) error {
 	if len(hours) > 0 || next != read {
 		return fmt.Errorf("remove %s: %w", day, ErrDayInUse)
 	}
-	if err := l.root.RemoveAll(day.String()); err != nil {
+	if err := l.fs.RemoveAll(day.String()); err != nil {
 		return fmt.Errorf("remove %s: %w", day, err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	delete(l.changed, day)
+	delete(l.grown, day)
+	delete(l.named, day)
 	return nil
 }
 
@@ -388,6 +302,28 @@ func (l *Library) Changed() []Day {
 	return out
 }
 
+// Grown returns the length of day's journal if this process has appended to it: without a look at the disk it tells
+// whether somebody who has read so far has read all.
+func (l *Library) Grown(day Day) (size int64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size, ok = l.grown[day]
+	return size, ok
+}
+
+// lock returns the mutex of stream's journals, locked.
+func (l *Library) lock(stream nvr.StreamID) *sync.Mutex {
+	l.mu.Lock()
+	m := l.journals[stream]
+	if m == nil {
+		m = new(sync.Mutex)
+		l.journals[stream] = m
+	}
+	l.mu.Unlock()
+	m.Lock()
+	return m
+}
+
 // Wake is signalled when Changed has something to say. It is for one listener.
 func (l *Library) Wake() <-chan struct{} { return l.wake }
 
@@ -398,5 +334,3 @@ func (l *Library) touch(day Day) {
 	default:
 	}
 }
-
-func journalPath(day Day) string { return day.String() + "/" + journalName }

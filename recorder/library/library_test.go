@@ -125,10 +125,10 @@ func TestLongAndDamagedLinesAreSkipped(t *testing.T) {
 		b.WriteString(strings.TrimSuffix(l, "\n") + "\n")
 	}
 	b.Write(good)
-	if err := lib.root.MkdirAll(day.String(), 0o750); err != nil {
+	if err := lib.fs.MkdirAll(day.String(), 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := lib.root.WriteFile(journalPath(day), b.Bytes(), 0o600); err != nil {
+	if err := ReplaceFile(lib.fs, journalPath(day), b.Bytes()); err != nil {
 		t.Fatal(err)
 	}
 	if lines, _, damaged := read(t, lib, 0); len(lines) != 1 || damaged != len(bad) {
@@ -172,7 +172,17 @@ func TestCreateAvoidsTakenNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := lib.RemoveDay(day, 0); err != nil {
+	if err := lib.Append(day, Line{Deleted: &h}); err != nil {
+		t.Fatal(err)
+	}
+	if err := lib.RemoveDay(day, 0); !errors.Is(err, ErrDayInUse) {
+		t.Errorf("a day with a line that nobody read: %v", err)
+	}
+	read, _, err := lib.Read(day, 0, func(Line) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lib.RemoveDay(day, read); err != nil {
 		t.Fatal(err)
 	}
 	if days, err := lib.Days(); err != nil || len(days) != 0 {

@@ -10,14 +10,31 @@ import (
 	"github.com/nightjar-nvr/nightjar/recorder/index"
 )
 
-// Line is one line of a journal: exactly one of Recording, Gap and Deleted is set.
+// Line is one line of a journal: exactly one of Recording, Gap, Deleted and Files is set.
 type Line struct {
 	Next int64 // offset behind the line in its journal; set by Read, ignored by Append
 
 	Recording *index.Recording
 	Gap       *index.Gap
-	Deleted   *Hour // all recordings of this hour were given up; their files go, or are gone
+	Deleted   *Hour  // all recordings of this hour so far were given up; their files go, or are gone
+	Files     *Files // something happened to single recordings
 }
+
+// Files is what happened to single recordings of the journal's day.
+type Files struct {
+	Change Change
+	MS     []int64 // their names: start, UTC milliseconds
+}
+
+// Change is what happened to a recording.
+type Change string
+
+// The changes, as written in the journal.
+const (
+	Evicted  Change = "evict"   // the local file was given up; it goes, or is gone
+	Archived Change = "archive" // the archive has a verified copy
+	Expired  Change = "expire"  // the archive's copy was given up
+)
 
 // wireLine is a journal line as JSON. Times are UTC microseconds, durations microseconds. The formats are described
 // in recorder/docs/recording.md; a field is added, never changed.
@@ -37,6 +54,7 @@ type wireLine struct {
 	Reason   string     `json:"reason,omitempty"`
 	Detail   string     `json:"detail,omitempty"`
 	Hour     *int       `json:"hour,omitempty"`
+	Files    []int64    `json:"files,omitempty"`
 }
 
 const (
@@ -65,6 +83,8 @@ func (l Line) marshal() ([]byte, error) {
 		w = wireLine{Type: typeGap, Start: g.Start.UnixMicro(), End: g.End.UnixMicro(), Reason: string(g.Reason), Detail: g.Detail}
 	case l.Deleted != nil:
 		w = wireLine{Type: typeDeleted, Hour: &l.Deleted.Hour}
+	case l.Files != nil:
+		w = wireLine{Type: string(l.Files.Change), Files: l.Files.MS}
 	default:
 		return nil, errBadLine
 	}
@@ -101,6 +121,16 @@ func parseLine(day Day, b []byte) (Line, error) {
 			return Line{}, errBadLine
 		}
 		return Line{Deleted: &Hour{Day: day, Hour: *w.Hour}}, nil
+	case string(Evicted), string(Archived), string(Expired):
+		if len(w.Files) == 0 {
+			return Line{}, errBadLine
+		}
+		for _, ms := range w.Files {
+			if h, err := HourOf(FilePath(day.Stream, ms)); err != nil || h.Day != day {
+				return Line{}, errBadLine
+			}
+		}
+		return Line{Files: &Files{Change: Change(w.Type), MS: w.Files}}, nil
 	default:
 		return Line{}, errBadLine
 	}

@@ -58,7 +58,7 @@ func newRig(t *testing.T) *rig {
 	}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	g := &rig{t: t, hub: media.NewHub(), lib: lib, idx: memindex.New()}
-	g.rec, err = recorder.New(recorder.Options{Library: lib, File: 10 * time.Second, Logger: logger, Metrics: prometheus.NewRegistry()},
+	g.rec, err = recorder.New(recorder.Options{Volumes: library.NewVolumes(lib), File: 10 * time.Second, Logger: logger, Metrics: prometheus.NewRegistry()},
 		[]recorder.Stream{{ID: front, Hub: g.hub}})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,9 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.player, err = playback.New(playback.Options{Library: lib, Index: g.idx, Open: g.rec, Indexed: g.feeder, Logger: logger})
+	g.player, err = playback.New(playback.Options{
+		Volumes: library.NewVolumes(lib), Index: g.idx, Open: g.rec, Indexed: []playback.Indexed{g.feeder}, Logger: logger,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,14 +151,14 @@ func (g *rig) serve(r nvr.TimeRange) *httptest.Server {
 	})
 	mux.HandleFunc("GET /media/front/main/{ms}/init.mp4", func(w http.ResponseWriter, req *http.Request) {
 		ms, _ := strconv.ParseInt(req.PathValue("ms"), 10, 64)
-		f, err := g.player.OpenInit(front, ms)
+		f, err := g.player.OpenInit(req.Context(), front, ms)
 		send(w, f, err)
 	})
 	mux.HandleFunc("GET /media/front/main/{ms}/{range}", func(w http.ResponseWriter, req *http.Request) {
 		ms, _ := strconv.ParseInt(req.PathValue("ms"), 10, 64)
 		var offset, n int64
 		_, _ = fmt.Sscanf(req.PathValue("range"), "%d-%d.m4s", &offset, &n)
-		f, err := g.player.OpenRange(front, ms, offset, n)
+		f, err := g.player.OpenRange(req.Context(), front, ms, offset, n)
 		send(w, f, err)
 	})
 	s := httptest.NewServer(mux)
@@ -215,7 +217,7 @@ func TestPlaylistOverFilesSessionsAndTheOpenFile(t *testing.T) {
 	}
 	g.idx.Fail(nil)
 
-	c, err := g.player.Coverage(t.Context(), front, nvr.TimeRange{Start: epoch.Add(-time.Hour), End: epoch.Add(time.Hour)})
+	c, err := g.player.Coverage(t.Context(), front, nvr.TimeRange{Start: epoch.Add(-time.Hour), End: epoch.Add(50 * time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +339,7 @@ func TestNamesAreImmutableAndNothingElseExists(t *testing.T) {
 	for _, r := range [][3]int64{
 		{ms, -1, 10}, {ms, 0, 0}, {ms, 0, 1 << 40}, {ms, 1 << 62, 1 << 62}, {ms, 100, -5}, {ms + 1, 0, 10}, {-1, 0, 10}, {1 << 62, 0, 10},
 	} {
-		f, err := g.player.OpenRange(front, r[0], r[1], r[2])
+		f, err := g.player.OpenRange(t.Context(), front, r[0], r[1], r[2])
 		if nvr.ErrorCode(err) != nvr.CodeNotFound {
 			t.Errorf("range %v: error %v", r, err)
 		}
@@ -345,7 +347,7 @@ func TestNamesAreImmutableAndNothingElseExists(t *testing.T) {
 			t.Errorf("range %v was opened", r)
 		}
 	}
-	if _, err := g.player.OpenInit(nvr.StreamID{Camera: "../front", Role: "main"}, ms); nvr.ErrorCode(err) != nvr.CodeNotFound {
+	if _, err := g.player.OpenInit(t.Context(), nvr.StreamID{Camera: "../front", Role: "main"}, ms); nvr.ErrorCode(err) != nvr.CodeNotFound {
 		t.Errorf("escaping stream: error %v", err)
 	}
 	for name, r := range map[string]nvr.TimeRange{
@@ -365,7 +367,7 @@ func TestNamesAreImmutableAndNothingElseExists(t *testing.T) {
 func (g *rig) read(ms, offset, n string) []byte {
 	g.t.Helper()
 	num := func(s string) int64 { v, _ := strconv.ParseInt(s, 10, 64); return v }
-	f, err := g.player.OpenRange(front, num(ms), num(offset), num(n))
+	f, err := g.player.OpenRange(g.t.Context(), front, num(ms), num(offset), num(n))
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package playback
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,9 @@ import (
 
 // maxPlaylist bounds one playlist: a day of 2 s segments is 5 MB of text.
 const maxPlaylist = 25 * time.Hour
+
+// lineBytes is what a segment's lines take without the prefix.
+const lineBytes = 120
 
 // overlap is how far a segment may reach back into what was already played, as happens when a camera reconnects;
 // beyond it the wall clock was set back, and of the hour that happened twice only the first is played.
@@ -41,8 +43,15 @@ func (p *Player) Playlist(ctx context.Context, stream nvr.StreamID, r nvr.TimeRa
 	if err != nil {
 		return Playlist{}, err
 	}
-	w := writer{prefix: prefix}
+	n := 0
 	for i := range recs {
+		n += len(recs[i].Segments)
+	}
+	w := writer{prefix: prefix, body: make([]byte, 0, 256+n*(len(prefix)+lineBytes))}
+	for i := range recs {
+		if recs[i].Evicted && p.remote == nil {
+			continue // only in an archive that is switched off
+		}
 		if !w.recording(&recs[i], r) {
 			break
 		}
@@ -56,9 +65,10 @@ func (p *Player) Playlist(ctx context.Context, stream nvr.StreamID, r nvr.TimeRa
 // writer builds a playlist from recordings in order.
 type writer struct {
 	prefix string
-	body   strings.Builder
+	body   []byte
 	count  int
-	target float64 // s, the longest segment
+	target time.Duration // the longest segment
+	file   []byte        // prefix and name of last
 	last   *index.Recording
 	next   index.Segment // what would follow seamlessly in last
 	played nvr.TimeRange
@@ -80,7 +90,7 @@ func (w *writer) recording(rec *index.Recording, r nvr.TimeRange) bool {
 		if w.count > 0 && start.Before(w.played.End.Add(-overlap)) {
 			continue
 		}
-		if w.last != nil && shape(rec.Codecs) != shape(w.last.Codecs) {
+		if w.last != nil && rec.Codecs != w.last.Codecs && shape(rec.Codecs) != shape(w.last.Codecs) {
 			w.rest = start
 			return false
 		}
@@ -99,24 +109,44 @@ func shape(codecs string) string {
 	return strings.Join(out, ",")
 }
 
+// segment is called tens of thousands of times for a day, so it formats by hand.
 func (w *writer) segment(rec *index.Recording, ms int64, s index.Segment, at nvr.TimeRange) {
-	file := w.prefix + strconv.FormatInt(ms, 10) + "/"
-	if !w.continues(rec, s) {
-		if w.count > 0 {
-			w.body.WriteString("#EXT-X-DISCONTINUITY\n")
-		}
-		fmt.Fprintf(&w.body, "#EXT-X-MAP:URI=\"%sinit.mp4\"\n", file)
+	continues := w.continues(rec, s)
+	if rec != w.last {
+		w.file = append(strconv.AppendInt(append(w.file[:0], w.prefix...), ms, 10), '/')
 	}
-	seconds := s.Duration.Seconds()
-	fmt.Fprintf(&w.body, "#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:%.6f,\n%s%d-%d.m4s\n",
-		at.Start.UTC().Format("2006-01-02T15:04:05.000Z"), seconds, file, s.Offset, s.Bytes)
+	b := w.body
+	if !continues {
+		if w.count > 0 {
+			b = append(b, "#EXT-X-DISCONTINUITY\n"...)
+		}
+		b = append(b, "#EXT-X-MAP:URI=\""...)
+		b = append(append(b, w.file...), "init.mp4\"\n"...)
+	}
+	b = append(b, "#EXT-X-PROGRAM-DATE-TIME:"...)
+	b = at.Start.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = append(b, "\n#EXTINF:"...)
+	b = appendSeconds(b, s.Duration)
+	b = append(append(b, ",\n"...), w.file...)
+	b = append(strconv.AppendInt(b, s.Offset, 10), '-')
+	w.body = append(strconv.AppendInt(b, s.Bytes, 10), ".m4s\n"...)
 	if w.count == 0 {
 		w.played.Start = at.Start
 	}
 	w.played.End = at.End
-	w.target = math.Max(w.target, seconds)
+	w.target = max(w.target, s.Duration)
 	w.last, w.next = rec, index.Segment{Offset: s.Offset + s.Bytes}
 	w.count++
+}
+
+// appendSeconds appends d in seconds with six decimals.
+func appendSeconds(b []byte, d time.Duration) []byte {
+	us := d.Microseconds()
+	b = append(strconv.AppendInt(b, us/1e6, 10), '.')
+	for unit := int64(100_000); unit > 0; unit /= 10 {
+		b = append(b, byte('0'+us/unit%10))
+	}
+	return b
 }
 
 // continues reports whether s goes on where the last segment ended on the same media timeline: the next bytes of the
@@ -134,10 +164,11 @@ func (w *writer) continues(rec *index.Recording, s index.Segment) bool {
 
 func (w *writer) finish() Playlist {
 	var out strings.Builder
-	out.Grow(w.body.Len() + 256)
-	fmt.Fprintf(&out, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:0\n", int(math.Ceil(w.target)))
+	out.Grow(len(w.body) + 256)
+	target := (w.target + time.Second - 1) / time.Second
+	fmt.Fprintf(&out, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:0\n", target)
 	out.WriteString("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS\n")
-	out.WriteString(w.body.String())
+	out.Write(w.body)
 	out.WriteString("#EXT-X-ENDLIST\n")
 	return Playlist{Text: out.String(), Range: w.played, Next: w.rest}
 }

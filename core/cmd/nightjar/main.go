@@ -32,6 +32,8 @@ func commands() []command {
 	return []command{
 		{"serve", "[-c FILE]", "run the recorder, the detector, the API and the UI", serve},
 		{"check", "[-c FILE]", "check a configuration file and explain each mistake", check},
+		{"fsck", "[-c FILE] [-level list|size|content] [-repair]", "check recordings, journals and index against each other", fsckCommand},
+		{"verify", "[-key PEM] PACKAGE.zip", "check an evidence package", verifyCommand},
 		{"models", "list|pull|verify|ensure [NAME] [-c FILE]", "manage detector models", modelsCommand},
 		{"user", "reset NAME [-c FILE]", "give an account a new random password", userCommand},
 		{"demo", "[-listen ADDR] [-main FILE] [-sub FILE]", "serve a demo camera by RTSP", demoCommand},

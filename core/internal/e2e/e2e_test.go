@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/internal/testkit"
+	"github.com/nightjar-nvr/nightjar/recorder/archive/s3test"
 )
 
 // site is one running Nightjar with everything around it.
@@ -31,6 +32,7 @@ type site struct {
 	api      *client
 	broker   *broker
 	hook     *hook
+	s3       *s3test.Server
 	started  time.Time
 }
 
@@ -47,11 +49,13 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("Discovery", s.testDiscovery)
 	t.Run("Recording", s.testRecording)
 	t.Run("Timeline", s.testTimeline)
+	t.Run("Footage", s.testFootage)
 	t.Run("Restream", s.testRestream)
 	t.Run("Browser", s.testBrowser)
 	t.Run("Access", s.testAccess)
 	t.Run("Kill", s.testKill)
 	t.Run("Stop", s.testStop)
+	t.Run("Fsck", s.testFsck)
 	t.Run("Secrets", s.testSecrets)
 }
 
@@ -66,7 +70,7 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(s.dir) })
-	s.broker, s.hook = startBroker(t), startHook(t)
+	s.broker, s.hook, s.s3 = startBroker(t), startHook(t), s3test.Start(t)
 
 	args, filmed := footage(t)
 	s.real = filmed
@@ -85,6 +89,7 @@ http: {listen: %q, trusted_proxies: [127.0.0.1/32]}
 mqtt: {enabled: true, broker: %q, username: %s, password: %s}
 rtsp: {listen: "127.0.0.1:%d", username: viewer, password: restream-canary}
 detect: {models_dir: %s}
+archive: {enabled: true, endpoint: %q, bucket: footage, access_key: %s, secret_key: %s}
 cameras:
   front:
     name: Front door
@@ -98,7 +103,8 @@ notifiers:
     plugin: webhook
     labels: [%s]
     settings: {url: %q, secret: %s, snapshot: true}
-`, s.dir+"/data", listen, s.broker.url, mqttUser, mqttPassword, freePort(t), models, urls[0], camPassword, urls[1], camPassword,
+`, s.dir+"/data", listen, s.broker.url, mqttUser, mqttPassword, freePort(t), models,
+		s.s3.Endpoint, s.s3.AccessKey, s.s3.SecretKey, urls[0], camPassword, urls[1], camPassword,
 		s.label(), s.hook.URL+"/hook", hookSecret)
 	if err := os.WriteFile(s.config, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
@@ -165,9 +171,10 @@ func (s *site) testEvents(t *testing.T) {
 	})
 	t.Logf("event %s (%s) after %s", first.After.ID, first.After.Label, time.Since(s.started).Round(100*time.Millisecond))
 	var e apiEvent
-	waitFor(t, "the event's snapshot in the API", 15*time.Second, func() bool {
-		s.api.get("events/"+first.After.ID, &e)
-		return e.HasSnapshot || !s.real
+	waitFor(t, "the event's snapshot in the API", 45*time.Second, func() bool {
+		// Events before the first contact with the database reach MQTT at once and the API when they are written.
+		resp, b := s.api.do("GET", "events/"+first.After.ID, nil)
+		return resp.StatusCode == http.StatusOK && json.Unmarshal(b, &e) == nil && (e.HasSnapshot || !s.real)
 	})
 	if e.HasSnapshot {
 		resp, jpeg := s.api.do("GET", "events/"+e.ID+"/snapshot.jpg", nil)
@@ -176,7 +183,7 @@ func (s *site) testEvents(t *testing.T) {
 		}
 	}
 	if s.real {
-		waitFor(t, "a retained snapshot on MQTT", 15*time.Second, func() bool { return len(s.broker.on("nightjar/front/person/snapshot")) > 0 })
+		waitFor(t, "a retained snapshot on MQTT", 45*time.Second, func() bool { return len(s.broker.on("nightjar/front/person/snapshot")) > 0 })
 		if err := isJPEG(s.broker.on("nightjar/front/person/snapshot")[0].Payload()); err != nil {
 			t.Errorf("snapshot on MQTT: %v", err)
 		}
@@ -594,7 +601,7 @@ func (s *site) testSecrets(t *testing.T) {
 		}
 	}
 	for place, text := range where {
-		for _, secret := range []string{mqttPassword, hookSecret, camPassword, "restream-canary"} {
+		for _, secret := range []string{mqttPassword, hookSecret, camPassword, "restream-canary", s.s3.SecretKey} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s shows a secret: %s", place, secret)
 			}

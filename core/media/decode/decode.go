@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"github.com/nightjar-nvr/nightjar/core/media"
+	"github.com/nightjar-nvr/nightjar/core/media/fmp4"
 )
 
 // maxUnitBytes bounds one access unit. An 8K key frame has about 4 MiB.
@@ -33,6 +34,8 @@ type Config struct {
 	// SkipLoopFilter leaves out deblocking: about a quarter less work at 1080p, at the price of blocks that drift until
 	// the next key frame.
 	SkipLoopFilter bool
+
+	still bool // see Still
 }
 
 // Decoder decodes the picture track of one Description. It is for one goroutine.
@@ -59,14 +62,21 @@ func New(desc *media.Description, cfg Config) (*Decoder, error) {
 		return nil, fmt.Errorf("open decoder: longest side of %d pixels is too small, want at least 16", cfg.MaxSide)
 	}
 	d := &Decoder{desc: desc, track: desc.Tracks[i], index: i}
-	codec, skip := C.int(C.NJ_H264), C.int(0)
-	if d.track.Codec == media.H265 {
+	codec, skip, still := C.int(C.NJ_H264), C.int(0), C.int(0)
+	switch d.track.Codec {
+	case media.H265:
 		codec = C.NJ_H265
+	case media.AV1:
+		codec = C.NJ_AV1
+	default: // H.264
 	}
 	if cfg.SkipLoopFilter {
 		skip = 1
 	}
-	if d.c = C.nj_open(codec, skip, C.int(cfg.MaxSide)); d.c == nil {
+	if cfg.still {
+		still = 1
+	}
+	if d.c = C.nj_open(codec, skip, C.int(cfg.MaxSide), still); d.c == nil {
 		return nil, fmt.Errorf("open decoder: libavcodec has no %s decoder", d.track.Codec)
 	}
 	return d, nil
@@ -115,18 +125,23 @@ func (d *Decoder) Decode(u *media.AccessUnit, notBefore int64, f *Frame) (bool, 
 	return false, nil
 }
 
-// pack builds the unit in Annex B form in the reused packet, with the parameter sets before a key frame.
+// pack builds the unit in the reused packet: in Annex B form with the parameter sets before a key frame, or OBUs with
+// their sizes.
 func (d *Decoder) pack(u *media.AccessUnit) error {
 	size := u.Size()
 	if size > maxUnitBytes {
 		return fmt.Errorf("decode unit of %d bytes, limit %d: %w", size, maxUnitBytes, ErrCorrupt)
 	}
 	p := d.packet[:0]
-	if u.Key {
-		p = appendNAL(appendNAL(appendNAL(p, d.track.VPS), d.track.SPS), d.track.PPS)
-	}
-	for _, nal := range u.Payload {
-		p = appendNAL(p, nal)
+	if d.track.Codec == media.AV1 {
+		p = fmp4.AppendSample(p, d.track, u.Payload)
+	} else {
+		if u.Key {
+			p = appendNAL(appendNAL(appendNAL(p, d.track.VPS), d.track.SPS), d.track.PPS)
+		}
+		for _, nal := range u.Payload {
+			p = appendNAL(p, nal)
+		}
 	}
 	p = append(p, make([]byte, C.NJ_PADDING)...)
 	d.packet = p

@@ -17,11 +17,14 @@ struct nj_decoder {
 	AVFrame *wanted; // the last wanted one of this call
 	struct SwsContext *sws;
 	int max_side;
+	int still; // keep the latest picture until not_before, deliver it at the end
 };
 
-nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side) {
+nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side, int still) {
 	av_log_set_level(AV_LOG_QUIET); // a bad stream would write a line per packet to stderr
-	const AVCodec *c = avcodec_find_decoder(codec == NJ_H265 ? AV_CODEC_ID_HEVC : AV_CODEC_ID_H264);
+	const enum AVCodecID ids[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_AV1};
+	// The built-in AV1 decoder only drives hardware.
+	const AVCodec *c = codec == NJ_AV1 ? avcodec_find_decoder_by_name("libdav1d") : avcodec_find_decoder(ids[codec]);
 	nj_decoder *d = calloc(1, sizeof(*d));
 	if (!c || !d) {
 		free(d);
@@ -37,7 +40,11 @@ nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side) {
 		return NULL;
 	}
 	d->ctx->thread_count = 1; // cameras are the parallelism; a second thread adds a picture of delay
-	d->ctx->flags |= AV_CODEC_FLAG_LOW_DELAY;
+	d->still = still;
+	if (still)
+		d->ctx->strict_std_compliance = FF_COMPLIANCE_STRICT; // waits for order where a stream does not say how much
+	else
+		d->ctx->flags |= AV_CODEC_FLAG_LOW_DELAY;
 	d->ctx->max_pixels = 36000000; // 8K; a forged parameter set must not claim the memory of the machine
 	if (skip_loop_filter)
 		d->ctx->skip_loop_filter = AVDISCARD_ALL;
@@ -112,7 +119,8 @@ static int deliver(nj_decoder *d, uint8_t *dst, int cap, nj_result *out) {
 int nj_decode(nj_decoder *d, const uint8_t *data, int size, int64_t pts, int64_t not_before, uint8_t *dst, int cap,
 	nj_result *out) {
 	memset(out, 0, sizeof(*out));
-	av_frame_unref(d->wanted);
+	if (!d->still)
+		av_frame_unref(d->wanted);
 	// The packet borrows data only for this call: without a reference count libavcodec copies what it keeps.
 	d->pkt->data = (uint8_t *)data;
 	d->pkt->size = size;
@@ -126,13 +134,13 @@ int nj_decode(nj_decoder *d, const uint8_t *data, int size, int64_t pts, int64_t
 		out->decoded++;
 		if (d->frame->decode_error_flags || (d->frame->flags & AV_FRAME_FLAG_CORRUPT))
 			out->broken++;
-		else if (d->frame->pts != AV_NOPTS_VALUE && d->frame->pts >= not_before) {
+		else if (d->frame->pts != AV_NOPTS_VALUE && (d->still ? d->frame->pts <= not_before : d->frame->pts >= not_before)) {
 			av_frame_unref(d->wanted);
 			av_frame_move_ref(d->wanted, d->frame);
 		}
 		av_frame_unref(d->frame);
 	}
-	if (d->wanted->data[0]) {
+	if (d->wanted->data[0] && (!d->still || !data)) {
 		int e = deliver(d, dst, cap, out);
 		if (e < 0)
 			err = e;
@@ -150,3 +158,24 @@ uint8_t *nj_alloc(int size) {
 }
 
 void nj_free(uint8_t *p) { free(p); }
+
+int nj_send(nj_decoder *d, const uint8_t *data, int size, int64_t pts) {
+	d->pkt->data = (uint8_t *)data;
+	d->pkt->size = size;
+	d->pkt->pts = pts;
+	d->pkt->dts = AV_NOPTS_VALUE;
+	int err = avcodec_send_packet(d->ctx, data ? d->pkt : NULL);
+	d->pkt->data = NULL;
+	d->pkt->size = 0;
+	return err;
+}
+
+int nj_receive(nj_decoder *d, int64_t from, int64_t to, uint8_t *dst, int cap, nj_result *out) {
+	memset(out, 0, sizeof(*out));
+	while (avcodec_receive_frame(d->ctx, d->wanted) == 0) {
+		if (d->wanted->pts != AV_NOPTS_VALUE && d->wanted->pts >= from && d->wanted->pts < to)
+			return deliver(d, dst, cap, out);
+		av_frame_unref(d->wanted);
+	}
+	return 0;
+}

@@ -15,18 +15,25 @@ typedef struct {
 
 typedef struct nj_decoder nj_decoder;
 
-enum { NJ_H264 = 0, NJ_H265 = 1, NJ_PADDING = 64 };
+enum { NJ_H264 = 0, NJ_H265 = 1, NJ_AV1 = 2, NJ_PADDING = 64 };
 
-nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side);
+// With still, nj_decode delivers nothing until the end of the stream (data NULL), and then the last picture with a PTS
+// of at most not_before; pictures come in the order they are shown, none is left out.
+nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side, int still);
 void nj_close(nj_decoder *d);
 
-// Decodes one access unit (Annex B, NJ_PADDING zero bytes behind size) and writes the last picture with a PTS of at
+// Decodes one access unit (Annex B, or OBUs with sizes, NJ_PADDING zero bytes behind size) and writes the last picture with a PTS of at
 // least not_before into dst as tight I420. Returns 0 or a negative AVERROR; out is valid in both cases.
 int nj_decode(nj_decoder *d, const uint8_t *data, int size, int64_t pts, int64_t not_before, uint8_t *dst, int cap,
 	nj_result *out);
 
 // Writes the picture that did not fit.
 int nj_fetch(nj_decoder *d, uint8_t *dst, int cap, nj_result *out);
+
+// Sends one access unit like nj_decode, or the end of the stream where data is NULL. All pictures must have been taken
+// out with nj_receive before, which writes the next one with a PTS in [from, to); got and need stay 0 when there is none.
+int nj_send(nj_decoder *d, const uint8_t *data, int size, int64_t pts);
+int nj_receive(nj_decoder *d, int64_t from, int64_t to, uint8_t *dst, int cap, nj_result *out);
 
 uint8_t *nj_alloc(int size);
 void nj_free(uint8_t *p);

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
@@ -30,7 +31,7 @@ var ErrNoTracks = errors.New("no track that MP4 can hold")
 // Recordable reports whether t is put in MP4. G.711 is not: browsers do not play it from MP4.
 func Recordable(t media.Track) bool {
 	switch t.Codec {
-	case media.H264, media.H265, media.AAC, media.Opus:
+	case media.H264, media.H265, media.AV1, media.AAC, media.Opus:
 		return true
 	default:
 		return false
@@ -98,6 +99,12 @@ func codecOf(t media.Track) (codecs.Codec, error) {
 			return nil, errors.New("parameter sets are not known")
 		}
 		return &codecs.H265{VPS: t.VPS, SPS: t.SPS, PPS: t.PPS}, nil
+	case media.AV1:
+		var h av1.SequenceHeader
+		if err := h.Unmarshal(t.SPS); err != nil {
+			return nil, fmt.Errorf("read sequence header: %w", err)
+		}
+		return &codecs.AV1{SequenceHeader: t.SPS}, nil
 	case media.AAC:
 		var conf mpeg4audio.AudioSpecificConfig
 		if err := conf.Unmarshal(t.Config); err != nil {
@@ -138,6 +145,8 @@ func codecString(t media.Track) string {
 		return "avc1." + hex.EncodeToString(t.SPS[1:4])
 	case media.H265:
 		return h265String(t.SPS)
+	case media.AV1:
+		return av1String(t.SPS)
 	case media.AAC:
 		object := 2
 		if len(t.Config) > 0 && t.Config[0]>>3 != 0 {
@@ -149,6 +158,19 @@ func codecString(t media.Track) string {
 	default:
 		return ""
 	}
+}
+
+// av1String follows AV1-ISOBMFF §5: profile, level and tier, bit depth.
+func av1String(header []byte) string {
+	var h av1.SequenceHeader
+	if h.Unmarshal(header) != nil || len(h.SeqLevelIdx) == 0 {
+		return "av01"
+	}
+	tier := "M"
+	if len(h.SeqTier) > 0 && h.SeqTier[0] {
+		tier = "H"
+	}
+	return fmt.Sprintf("av01.%d.%02d%s.%02d", h.SeqProfile, h.SeqLevelIdx[0], tier, h.ColorConfig.BitDepth)
 }
 
 // h265String follows ISO/IEC 14496-15 annex E.3: profile, reversed compatibility flags, tier and level, constraint
@@ -201,6 +223,12 @@ func ParseInit(b []byte) (*media.Description, error) {
 			var sps h265.SPS
 			if sps.Unmarshal(c.SPS) == nil {
 				track.Width, track.Height = sps.Width(), sps.Height()
+			}
+		case *codecs.AV1:
+			track.Codec, track.SPS = media.AV1, c.SequenceHeader
+			var h av1.SequenceHeader
+			if h.Unmarshal(c.SequenceHeader) == nil {
+				track.Width, track.Height = h.Width(), h.Height()
 			}
 		case *codecs.MPEG4Audio:
 			config, err := c.Config.Marshal()

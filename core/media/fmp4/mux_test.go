@@ -102,6 +102,7 @@ func TestPartsAreReadByFFprobe(t *testing.T) {
 		"h265 opus":    {[]string{"-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-tag:v", "hvc1", "-c:a", "libopus"}, "hvc1.1.6.L60.90,opus"},
 		"pictures":     {[]string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-an"}, "avc1.42c00c"},
 		"audio":        {[]string{"-vn", "-c:a", "aac"}, "mp4a.40.2"},
+		"av1 opus":     {[]string{"-c:v", "libsvtav1", "-preset", "12", "-b:v", "300k", "-c:a", "libopus"}, "av01.0.00M.08,opus"},
 		"several nals": {[]string{"-c:v", "libx264", "-preset", "ultrafast", "-x264-params", "slices=4", "-c:a", "aac"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -159,7 +159,7 @@ func (t *track) append(u *media.AccessUnit, dts int64) {
 		cto := min(max(u.PTS-u.DTS, -limit), limit)
 		s := sample{dts: dts, cto: cto, key: u.Key, nals: u.Payload}
 		for _, n := range u.Payload {
-			s.size += 4 + len(n)
+			s.size += t.prefixSize(n) + len(t.body(n))
 		}
 		t.samples = append(t.samples, s)
 		t.lastDTS, t.open = dts, true
@@ -253,7 +253,7 @@ func (m *Muxer) Cut(p *Part, flush bool) bool {
 		for _, s := range t.samples[:n] {
 			payload += s.size
 			if t.video {
-				header += 4 * len(s.nals)
+				header += maxPrefix * len(s.nals)
 			}
 		}
 	}
@@ -388,7 +388,8 @@ func (m *Muxer) writeData(p *Part, counts [2]int) {
 		for _, s := range t.samples[:counts[i]] {
 			for _, b := range s.nals {
 				if t.video {
-					p.header = binary.BigEndian.AppendUint32(p.header, uint32(len(b)))
+					p.header = t.appendPrefix(p.header, b)
+					b = t.body(b)
 				}
 				if len(p.header) > from {
 					p.push(p.header[from:len(p.header):len(p.header)])

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpav1"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph264"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph265"
 	"github.com/pion/rtcp"
@@ -144,7 +145,8 @@ func (a *assembler) packet(i int, pkt *rtp.Packet) {
 
 // unusable tells data that is broken from data that is not complete yet, or whose beginning was before our time.
 func unusable(err error) bool {
-	return !errors.Is(err, rtph264.ErrMorePacketsNeeded) && !errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious) &&
+	return !errors.Is(err, rtpav1.ErrMorePacketsNeeded) && !errors.Is(err, rtpav1.ErrNonStartingPacketAndNoPrevious) &&
+		!errors.Is(err, rtph264.ErrMorePacketsNeeded) && !errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious) &&
 		!errors.Is(err, rtph265.ErrMorePacketsNeeded) && !errors.Is(err, rtph265.ErrNonStartingPacketAndNoPrevious)
 }
 

@@ -25,10 +25,14 @@ var (
 	testPPS = []byte{0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0}
 )
 
-func testSession(h265 bool) *description.Session {
+func testSession(codec media.Codec) *description.Session {
 	var video format.Format = &format.H264{PayloadTyp: 96, PacketizationMode: 1}
-	if h265 {
+	switch codec {
+	case media.H265:
 		video = &format.H265{PayloadTyp: 96}
+	case media.AV1:
+		video = &format.AV1{PayloadTyp: 96}
+	default: // H.264
 	}
 	return &description.Session{Medias: []*description.Media{
 		{Type: description.MediaTypeVideo, Formats: []format.Format{video}},
@@ -47,9 +51,9 @@ type rig struct {
 	failed *Error
 }
 
-func newRig(h265 bool) *rig {
+func newRig(codec media.Codec) *rig {
 	r := &rig{}
-	video, audio := choose(testSession(h265))
+	video, audio := choose(testSession(codec))
 	r.assembler = newAssembler(video, audio, func(u *media.AccessUnit) { r.units = append(r.units, u) }, func(e *Error) { r.failed = e })
 	r.since = func() time.Duration { return r.now }
 	r.assembler.now = func() time.Time { return r.start.Add(r.now) }
@@ -68,7 +72,7 @@ func idr() []byte { return []byte{0x65, 0x88, 0x84, 0, 1, 2} }
 func p() []byte   { return []byte{0x41, 0x9a, 0x24, 3, 4, 5} }
 
 func TestBurstIsDatedByItsNewestPicture(t *testing.T) {
-	r := newRig(false)
+	r := newRig(media.H264)
 	var seq uint16
 	r.now = 100 * time.Millisecond
 	r.send(&seq, 1000, testSPS, testPPS, idr())
@@ -91,7 +95,7 @@ func TestBurstIsDatedByItsNewestPicture(t *testing.T) {
 }
 
 func TestTracksLieAsSenderReportsSay(t *testing.T) {
-	r := newRig(false)
+	r := newRig(media.H264)
 	var seq uint16
 	r.now = 100 * time.Millisecond
 	r.send(&seq, 1000, testSPS, testPPS, idr())
@@ -176,7 +180,7 @@ func TestDriftIsJudgedByTheLeastDelayed(t *testing.T) {
 func TestClockOfTheWrongSpeedIsLearnt(t *testing.T) {
 	speed := 0.0
 	for session := range 2 {
-		r := newRig(false)
+		r := newRig(media.H264)
 		r.tracks[0].line.scale = speed
 		var seq uint16
 		r.send(&seq, 0, testSPS, testPPS, idr())
@@ -201,7 +205,7 @@ func TestClockOfTheWrongSpeedIsLearnt(t *testing.T) {
 }
 
 func TestParameterSetsOfSinglePicturesStayInside(t *testing.T) {
-	r := newRig(false)
+	r := newRig(media.H264)
 	var seq uint16
 	second := []byte{0x68, 0x5b, 0xe3} // picture parameter set 1
 	r.send(&seq, 1000, testSPS, testPPS, second, idr())
@@ -214,7 +218,7 @@ func TestParameterSetsOfSinglePicturesStayInside(t *testing.T) {
 }
 
 func TestParametersThatChangeAllTheTimeEndTheSession(t *testing.T) {
-	r := newRig(false)
+	r := newRig(media.H264)
 	var seq uint16
 	for i := range 2 * maxChanges {
 		r.now += 100 * time.Millisecond
@@ -240,10 +244,20 @@ func FuzzDepacketise(f *testing.F) {
 		seed = append(seed, record(2|16, p())...)
 		seed = append(seed, record(1|2|16, []byte{0, 16, 0, 8, 1})...)
 	}
-	f.Add(seed, false)
-	f.Add(seed, true)
-	f.Fuzz(func(t *testing.T, data []byte, h265 bool) {
-		r := newRig(h265)
+	var av1 []byte // one OBU per packet: W=1, N for the first
+	for i, obu := range [][]byte{{0x0a, 0x0b, 0, 0, 0, 4, 0x3c, 0xff, 0xbc, 0xfb, 0xf9, 0, 0x40}, {0x30, 0x10, 1, 2, 3}, {0x30, 0x30, 4, 5, 6}} {
+		head := byte(0x10)
+		if i == 0 {
+			head |= 0x08
+		}
+		av1 = append(av1, record(2|16, append([]byte{head}, obu...))...)
+	}
+	for i, s := range [][]byte{seed, seed, av1} {
+		f.Add(s, byte(i))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, kind byte) {
+		codec := []media.Codec{media.H264, media.H265, media.AV1}[kind%3]
+		r := newRig(codec)
 		var seq [2]uint16
 		var ts [2]uint32
 		for len(data) >= 3 {
@@ -272,7 +286,7 @@ func FuzzDepacketise(f *testing.F) {
 
 // BenchmarkPicture is one picture of 34 kB in 25 packets: what a 1080p camera with 4 Mbit/s sends 15 times a second.
 func BenchmarkPicture(b *testing.B) {
-	r := newRig(false)
+	r := newRig(media.H264)
 	r.out = func(*media.AccessUnit) {}
 	var seq uint16
 	r.send(&seq, 0, testSPS, testPPS, idr())

@@ -62,6 +62,12 @@ func pickVideo(m *description.Media, f format.Format) *pick {
 		}
 		vps, sps, pps := f.SafeParams()
 		return &pick{media: m, format: f, decode: dec.Decode, video: newVideoTrack(media.H265, vps, sps, pps)}
+	case *format.AV1:
+		dec, err := f.CreateDecoder()
+		if err != nil {
+			return nil
+		}
+		return &pick{media: m, format: f, decode: dec.Decode, video: newVideoTrack(media.AV1, nil, nil, nil)}
 	}
 	return nil
 }

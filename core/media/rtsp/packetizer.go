@@ -37,6 +37,10 @@ type packetTrack struct {
 func NewPacketizer(d *media.Description) (*Packetizer, error) {
 	p := &Packetizer{desc: &description.Session{Title: "Nightjar"}, origin: *d}
 	for i, t := range d.Tracks {
+		if t.Derived {
+			p.tracks = append(p.tracks, packetTrack{})
+			continue
+		}
 		pt, err := newPacketTrack(t, uint8(96+i))
 		if err != nil {
 			return nil, fmt.Errorf("packetise %s: %w", t.Codec, err)
@@ -51,7 +55,7 @@ func NewPacketizer(d *media.Description) (*Packetizer, error) {
 // Session returns the RTSP description of the stream, one media per track in the tracks' order.
 func (p *Packetizer) Session() *description.Session { return p.desc }
 
-// Media returns the media of a track.
+// Media returns the media of a track, nil for one that is derived.
 func (p *Packetizer) Media(track int) *description.Media { return p.tracks[track].media }
 
 // Fits reports whether units of d can go on in this session: clients cannot be told of another set of tracks.
@@ -77,8 +81,7 @@ func (p *Packetizer) RTPTime(u *media.AccessUnit) uint32 {
 func (p *Packetizer) Packets(u *media.AccessUnit) ([]*rtp.Packet, error) {
 	t := &p.tracks[u.Track]
 	payload := u.Payload
-	if u.Key && u.Desc.Tracks[u.Track].Video() {
-		d := u.Desc.Tracks[u.Track]
+	if d := u.Desc.Tracks[u.Track]; u.Key && d.Video() && d.Codec != media.AV1 {
 		payload = make([][]byte, 0, len(u.Payload)+3)
 		for _, set := range [][]byte{d.VPS, d.SPS, d.PPS} {
 			if len(set) > 0 {
@@ -105,7 +108,7 @@ func newPacketTrack(t media.Track, payloadType uint8) (packetTrack, error) {
 	kind := description.MediaTypeAudio
 	var err error
 	switch t.Codec {
-	case media.H264, media.H265:
+	case media.H264, media.H265, media.AV1:
 		kind = description.MediaTypeVideo
 		pt.format, pt.encode, err = videoEncoder(t, payloadType)
 	case media.AAC:
@@ -124,6 +127,15 @@ func newPacketTrack(t media.Track, payloadType uint8) (packetTrack, error) {
 func videoEncoder(t media.Track, payloadType uint8) (format.Format, func([][]byte) ([]*rtp.Packet, error), error) {
 	if t.Codec == media.H264 {
 		f := &format.H264{PayloadTyp: payloadType, PacketizationMode: 1, SPS: t.SPS, PPS: t.PPS}
+		e, err := f.CreateEncoder()
+		if err != nil {
+			return nil, nil, err
+		}
+		e.PayloadMaxSize = payloadMax
+		return f, e.Encode, e.Init()
+	}
+	if t.Codec == media.AV1 {
+		f := &format.AV1{PayloadTyp: payloadType}
 		e, err := f.CreateEncoder()
 		if err != nil {
 			return nil, nil, err

@@ -79,7 +79,7 @@ func (r *reader) run(ctx context.Context) {
 // send writes one unit. It returns false when the session is over.
 func (r *reader) send(ctx context.Context, u *media.AccessUnit) bool {
 	m := r.packets.Media(u.Track)
-	if !slices.Contains(r.wanted, m) {
+	if m == nil || !slices.Contains(r.wanted, m) {
 		return true
 	}
 	pkts, err := r.packets.Packets(u)

@@ -53,6 +53,9 @@ type SourceConfig struct {
 	// ClockSpeed multiplies the steps of the camera's picture timestamps. It is what an earlier session that ended with
 	// KindClock measured (Stats.ClockSpeed); 0 means 1.
 	ClockSpeed float64
+	// Through, if set, puts something between the session and the hub: it is given where units go and returns where the
+	// session shall send them, and what to call at its end. Units may change on the way, in the goroutine that brings them.
+	Through func(publish func(*media.AccessUnit)) (through func(*media.AccessUnit), done func())
 	// OnOnline, if set, is called once when the first key frame was published. It must not block.
 	OnOnline func()
 }
@@ -141,6 +144,12 @@ func (s *Source) run(ctx context.Context, hub *media.Hub) error {
 	if err := client.Start2(); err != nil {
 		return err
 	}
+	publish := hub.Publish
+	if s.cfg.Through != nil {
+		var done func()
+		publish, done = s.cfg.Through(publish)
+		defer done() // last: nothing publishes any more
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer client.Close()
@@ -155,7 +164,7 @@ func (s *Source) run(ctx context.Context, hub *media.Hub) error {
 	})
 
 	failed := make(chan *Error, 1)
-	if err := s.play(client, hub, failed); err != nil {
+	if err := s.play(client, publish, failed); err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
@@ -164,7 +173,7 @@ func (s *Source) run(ctx context.Context, hub *media.Hub) error {
 }
 
 // play describes, sets up and starts the session.
-func (s *Source) play(client *gortsplib.Client, hub *media.Hub, failed chan<- *Error) error {
+func (s *Source) play(client *gortsplib.Client, publish func(*media.AccessUnit), failed chan<- *Error) error {
 	target := base.URL(*s.url)
 	if s.cfg.Username != "" {
 		target.User = url.UserPassword(s.cfg.Username, s.cfg.Password)
@@ -175,9 +184,9 @@ func (s *Source) play(client *gortsplib.Client, hub *media.Hub, failed chan<- *E
 	}
 	video, audio := choose(desc)
 	if video == nil {
-		return &Error{Kind: KindNoVideo, Message: "the stream has no H.264 or H.265 video: change the codec in the camera"}
+		return &Error{Kind: KindNoVideo, Message: "the stream has no H.264, H.265 or AV1 video: change the codec in the camera"}
 	}
-	a := newAssembler(video, audio, hub.Publish, func(e *Error) {
+	a := newAssembler(video, audio, publish, func(e *Error) {
 		select {
 		case failed <- e:
 		default:
@@ -185,7 +194,7 @@ func (s *Source) play(client *gortsplib.Client, hub *media.Hub, failed chan<- *E
 	})
 	a.tracks[0].line.scale = s.cfg.ClockSpeed
 	if s.cfg.OnOnline != nil {
-		a.out = onFirst(hub.Publish, s.cfg.OnOnline)
+		a.out = onFirst(publish, s.cfg.OnOnline)
 	}
 	for i, p := range []*pick{video, audio} {
 		if p == nil {

@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/bits"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
@@ -34,7 +35,7 @@ type videoTrack struct {
 }
 
 func newVideoTrack(codec media.Codec, vps, sps, pps []byte) *videoTrack {
-	v := &videoTrack{codec: codec, fresh: true}
+	v := &videoTrack{codec: codec, fresh: true, ordered: codec == media.AV1}
 	for _, n := range [][]byte{vps, sps, pps} {
 		if len(n) > 2 {
 			v.remember(n)
@@ -46,6 +47,9 @@ func newVideoTrack(codec media.Codec, vps, sps, pps []byte) *videoTrack {
 // split takes parameter sets and delimiters out of au, in place, and reports whether the rest holds a picture and
 // whether that is a key picture.
 func (v *videoTrack) split(au [][]byte) (payload [][]byte, picture, key bool) {
+	if v.codec == media.AV1 {
+		return v.splitAV1(au)
+	}
 	payload = au[:0]
 	for _, n := range au {
 		if len(n) == 0 || v.codec == media.H265 && len(n) < 2 {
@@ -180,11 +184,17 @@ func (v *videoTrack) update() bool {
 
 // complete reports whether everything is known that a decoder needs.
 func (v *videoTrack) complete() bool {
+	if v.codec == media.AV1 {
+		return len(v.sps) > 0
+	}
 	return len(v.sps) > 0 && len(v.pps) > 0 && (v.codec == media.H264 || len(v.vps) > 0)
 }
 
 func (v *videoTrack) readSPS(n []byte) bool {
-	if v.codec == media.H264 {
+	switch v.codec {
+	case media.AV1:
+		return v.readSequenceHeader(n)
+	case media.H264:
 		var sps h264.SPS
 		if sps.Unmarshal(n) != nil {
 			return false
@@ -194,6 +204,7 @@ func (v *videoTrack) readSPS(n []byte) bool {
 		const baseline = 66
 		v.ordered = sps.PicOrderCntType == 2 || sps.ProfileIdc == baseline || restricted
 		return true
+	default: // H.265, below
 	}
 	var sps h265.SPS
 	if sps.Unmarshal(n) != nil {
@@ -251,13 +262,7 @@ func (v *videoTrack) extract(payload [][]byte, pts int64, key bool) (int64, bool
 		v.scratch = append(append(v.scratch[:0], v.sps, v.pps), payload...)
 		au = v.scratch
 	}
-	var dts int64
-	var err error
-	if v.codec == media.H264 {
-		dts, err = v.h264.Extract(au, pts)
-	} else {
-		dts, err = v.h265.Extract(au, pts)
-	}
+	dts, err := v.decodingTime(au, pts)
 	if key {
 		clear(v.scratch)
 	}
@@ -266,4 +271,19 @@ func (v *videoTrack) extract(payload [][]byte, pts int64, key bool) (int64, bool
 		return 0, false
 	}
 	return dts, true
+}
+
+var errExtract = errors.New("decoding order cannot be worked out")
+
+// decodingTime asks the extractor, which panics on some parameter sets that no camera should send.
+func (v *videoTrack) decodingTime(au [][]byte, pts int64) (dts int64, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errExtract
+		}
+	}()
+	if v.codec == media.H264 {
+		return v.h264.Extract(au, pts)
+	}
+	return v.h265.Extract(au, pts)
 }

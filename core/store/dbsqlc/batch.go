@@ -74,73 +74,85 @@ func (b *AddGapBatchResults) Close() error {
 	return b.br.Close()
 }
 
-const addRecording = `-- name: AddRecording :batchexec
-INSERT INTO recordings (camera, role, start_us, duration_us, path, bytes, init_bytes, crc, codecs, width, height, segments)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-ON CONFLICT DO NOTHING
+const recordedSpans = `-- name: RecordedSpans :batchmany
+SELECT start_us, duration_us, bytes, evicted FROM recordings
+WHERE camera = $1 AND role = $2 AND start_us < $3::bigint AND start_us > $4::bigint - 7200000000
+ORDER BY start_us
 `
 
-type AddRecordingBatchResults struct {
+type RecordedSpansBatchResults struct {
 	br     pgx.BatchResults
 	tot    int
 	closed bool
 }
 
-type AddRecordingParams struct {
-	Camera     string
-	Role       string
-	StartUs    int64
-	DurationUs int64
-	Path       string
-	Bytes      int64
-	InitBytes  int64
-	Crc        int64
-	Codecs     string
-	Width      int32
-	Height     int32
-	Segments   []byte
+type RecordedSpansParams struct {
+	Camera  string
+	Role    string
+	EndUs   int64
+	StartUs int64
 }
 
-func (q *Queries) AddRecording(ctx context.Context, arg []AddRecordingParams) *AddRecordingBatchResults {
+type RecordedSpansRow struct {
+	StartUs    int64
+	DurationUs int64
+	Bytes      int64
+	Evicted    bool
+}
+
+// What coverage is made of.
+func (q *Queries) RecordedSpans(ctx context.Context, arg []RecordedSpansParams) *RecordedSpansBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {
 		vals := []interface{}{
 			a.Camera,
 			a.Role,
+			a.EndUs,
 			a.StartUs,
-			a.DurationUs,
-			a.Path,
-			a.Bytes,
-			a.InitBytes,
-			a.Crc,
-			a.Codecs,
-			a.Width,
-			a.Height,
-			a.Segments,
 		}
-		batch.Queue(addRecording, vals...)
+		batch.Queue(recordedSpans, vals...)
 	}
 	br := q.db.SendBatch(ctx, batch)
-	return &AddRecordingBatchResults{br, len(arg), false}
+	return &RecordedSpansBatchResults{br, len(arg), false}
 }
 
-func (b *AddRecordingBatchResults) Exec(f func(int, error)) {
+func (b *RecordedSpansBatchResults) Query(f func(int, []RecordedSpansRow, error)) {
 	defer b.br.Close()
 	for t := 0; t < b.tot; t++ {
+		var items []RecordedSpansRow
 		if b.closed {
 			if f != nil {
-				f(t, ErrBatchAlreadyClosed)
+				f(t, items, ErrBatchAlreadyClosed)
 			}
 			continue
 		}
-		_, err := b.br.Exec()
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i RecordedSpansRow
+				if err := rows.Scan(
+					&i.StartUs,
+					&i.DurationUs,
+					&i.Bytes,
+					&i.Evicted,
+				); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
 		if f != nil {
-			f(t, err)
+			f(t, items, err)
 		}
 	}
 }
 
-func (b *AddRecordingBatchResults) Close() error {
+func (b *RecordedSpansBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }

@@ -57,17 +57,21 @@ func (q *Queries) CloseOngoingEvents(ctx context.Context) (int64, error) {
 }
 
 const deleteEventsBefore = `-- name: DeleteEventsBefore :execrows
-DELETE FROM events WHERE camera = $1 AND end_at < $2
+DELETE FROM events WHERE id = ANY(ARRAY(
+    SELECT old.id FROM events old WHERE old.camera = $1 AND old.start_at < $2::timestamptz AND old.end_at < $2::timestamptz
+    ORDER BY old.start_at LIMIT $3
+))
 `
 
 type DeleteEventsBeforeParams struct {
 	Camera string
-	Before *time.Time
+	Before time.Time
+	N      int32
 }
 
 // Deliveries go with their events.
 func (q *Queries) DeleteEventsBefore(ctx context.Context, arg DeleteEventsBeforeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteEventsBefore, arg.Camera, arg.Before)
+	result, err := q.db.Exec(ctx, deleteEventsBefore, arg.Camera, arg.Before, arg.N)
 	if err != nil {
 		return 0, err
 	}
@@ -103,9 +107,15 @@ func (q *Queries) EventByID(ctx context.Context, id uuid.UUID) (Event, error) {
 }
 
 const eventLabels = `-- name: EventLabels :many
-SELECT DISTINCT label FROM events ORDER BY label
+WITH RECURSIVE found AS (
+    (SELECT label FROM event_hours ORDER BY label LIMIT 1)
+    UNION ALL
+    SELECT (SELECT h.label FROM event_hours h WHERE h.label > found.label ORDER BY h.label LIMIT 1) FROM found WHERE found.label IS NOT NULL
+)
+SELECT label::text FROM found WHERE label IS NOT NULL
 `
 
+// One step along the index per label, instead of reading everything.
 func (q *Queries) EventLabels(ctx context.Context) ([]string, error) {
 	rows, err := q.db.Query(ctx, eventLabels)
 	if err != nil {
@@ -126,22 +136,85 @@ func (q *Queries) EventLabels(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const eventSpans = `-- name: EventSpans :many
+SELECT lower(span)::timestamptz AS start_at, upper(span)::timestamptz AS end_at FROM (
+    SELECT unnest(range_agg(tstzrange(x.start_at, greatest(coalesce(x.end_at, now()), x.start_at + interval '1 microsecond')))) AS span FROM (
+        SELECT a.start_at, a.end_at FROM events a WHERE a.camera = $1 AND a.kind <> 'camera' AND a.start_at < $2::timestamptz
+            AND a.start_at > $3::timestamptz - interval '5 minutes' AND (a.end_at IS NULL OR a.end_at > $3::timestamptz)
+        UNION ALL
+        SELECT b.start_at, b.end_at FROM events b WHERE b.camera = $1 AND b.kind <> 'camera' AND b.end_at > $3::timestamptz
+            AND b.end_at <= $3::timestamptz + interval '1 day' AND b.start_at <= $3::timestamptz - interval '5 minutes'
+            AND b.end_at - b.start_at > interval '5 minutes' AND b.end_at - b.start_at <= interval '1 day'
+        UNION ALL
+        SELECT c.start_at, c.end_at FROM events c WHERE c.camera = $1 AND c.kind <> 'camera' AND c.start_at <= $3::timestamptz - interval '5 minutes'
+            AND c.end_at - c.start_at > interval '1 day' AND c.end_at > $3::timestamptz
+        UNION ALL
+        SELECT d.start_at, d.end_at FROM events d WHERE d.camera = $1 AND d.kind <> 'camera' AND d.start_at <= $3::timestamptz - interval '5 minutes' AND d.end_at IS NULL
+    ) x
+) y ORDER BY 1
+`
+
+type EventSpansParams struct {
+	Camera string
+	Until  time.Time
+	Since  time.Time
+}
+
+type EventSpansRow struct {
+	StartAt time.Time
+	EndAt   time.Time
+}
+
+// As EventsForTimeline, of one camera and only when, joined where they meet. A moment counts as a microsecond.
+func (q *Queries) EventSpans(ctx context.Context, arg EventSpansParams) ([]EventSpansRow, error) {
+	rows, err := q.db.Query(ctx, eventSpans, arg.Camera, arg.Until, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventSpansRow
+	for rows.Next() {
+		var i EventSpansRow
+		if err := rows.Scan(&i.StartAt, &i.EndAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const eventsForTimeline = `-- name: EventsForTimeline :many
-SELECT id, camera, kind, label, start_at, end_at, top_score FROM events
-WHERE camera = ANY($1::text[]) AND start_at < $2::timestamptz AND start_at > $3::timestamptz - interval '1 day'
-  AND (end_at IS NULL OR end_at > $3::timestamptz)
-ORDER BY camera, start_at LIMIT $4
+SELECT e.id::text AS id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.top_score
+FROM unnest($1::text[]) AS wanted(camera) CROSS JOIN LATERAL (
+    SELECT x.id, x.camera, x.kind, x.label, x.start_at, x.end_at, x.top_score FROM (
+        (SELECT a.id, a.camera, a.kind, a.label, a.start_at, a.end_at, a.score, a.top_score, a.box_x, a.box_y, a.box_w, a.box_h, a.stationary, a.has_snapshot, a.revision, a.updated_at FROM events a WHERE a.camera = wanted.camera AND a.start_at < $2::timestamptz
+            AND a.start_at > $3::timestamptz - interval '5 minutes' AND (a.end_at IS NULL OR a.end_at > $3::timestamptz)
+            ORDER BY a.start_at DESC LIMIT $4)
+        UNION ALL
+        SELECT b.id, b.camera, b.kind, b.label, b.start_at, b.end_at, b.score, b.top_score, b.box_x, b.box_y, b.box_w, b.box_h, b.stationary, b.has_snapshot, b.revision, b.updated_at FROM events b WHERE b.camera = wanted.camera AND b.end_at > $3::timestamptz
+            AND b.end_at <= $3::timestamptz + interval '1 day' AND b.start_at <= $3::timestamptz - interval '5 minutes'
+            AND b.end_at - b.start_at > interval '5 minutes' AND b.end_at - b.start_at <= interval '1 day'
+        UNION ALL
+        SELECT c.id, c.camera, c.kind, c.label, c.start_at, c.end_at, c.score, c.top_score, c.box_x, c.box_y, c.box_w, c.box_h, c.stationary, c.has_snapshot, c.revision, c.updated_at FROM events c WHERE c.camera = wanted.camera AND c.start_at <= $3::timestamptz - interval '5 minutes'
+            AND c.end_at - c.start_at > interval '1 day' AND c.end_at > $3::timestamptz
+        UNION ALL
+        SELECT d.id, d.camera, d.kind, d.label, d.start_at, d.end_at, d.score, d.top_score, d.box_x, d.box_y, d.box_w, d.box_h, d.stationary, d.has_snapshot, d.revision, d.updated_at FROM events d WHERE d.camera = wanted.camera AND d.start_at <= $3::timestamptz - interval '5 minutes' AND d.end_at IS NULL
+    ) x ORDER BY x.start_at DESC LIMIT $4
+) e
 `
 
 type EventsForTimelineParams struct {
-	Cameras []string
-	Until   time.Time
-	Since   time.Time
-	N       int32
+	Cameras   []string
+	Until     time.Time
+	Since     time.Time
+	PerCamera int32
 }
 
 type EventsForTimelineRow struct {
-	ID       uuid.UUID
+	ID       string
 	Camera   string
 	Kind     string
 	Label    string
@@ -150,12 +223,13 @@ type EventsForTimelineRow struct {
 	TopScore float32
 }
 
+// Per camera the newest. Each branch looks back as far as its events can last, on an index of its own.
 func (q *Queries) EventsForTimeline(ctx context.Context, arg EventsForTimelineParams) ([]EventsForTimelineRow, error) {
 	rows, err := q.db.Query(ctx, eventsForTimeline,
 		arg.Cameras,
 		arg.Until,
 		arg.Since,
-		arg.N,
+		arg.PerCamera,
 	)
 	if err != nil {
 		return nil, err
@@ -172,6 +246,150 @@ func (q *Queries) EventsForTimeline(ctx context.Context, arg EventsForTimelinePa
 			&i.StartAt,
 			&i.EndAt,
 			&i.TopScore,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsPerBucket = `-- name: EventsPerBucket :many
+SELECT camera, label, (floor(extract(epoch FROM start_at) * 1000)::bigint / $1::bigint)::bigint AS bucket, count(*) AS n FROM events
+WHERE camera = ANY($2::text[]) AND start_at >= $3::timestamptz AND start_at < $4::timestamptz
+GROUP BY 1, 2, 3
+`
+
+type EventsPerBucketParams struct {
+	WidthMs int64
+	Cameras []string
+	Since   time.Time
+	Until   time.Time
+}
+
+type EventsPerBucketRow struct {
+	Camera string
+	Label  string
+	Bucket int64
+	N      int64
+}
+
+func (q *Queries) EventsPerBucket(ctx context.Context, arg EventsPerBucketParams) ([]EventsPerBucketRow, error) {
+	rows, err := q.db.Query(ctx, eventsPerBucket,
+		arg.WidthMs,
+		arg.Cameras,
+		arg.Since,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventsPerBucketRow
+	for rows.Next() {
+		var i EventsPerBucketRow
+		if err := rows.Scan(
+			&i.Camera,
+			&i.Label,
+			&i.Bucket,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsPerHours = `-- name: EventsPerHours :many
+SELECT camera, label, (hour - hour % $1::integer)::integer AS bucket, sum(total)::bigint AS n FROM event_hours
+WHERE camera = ANY($2::text[]) AND hour >= $3::integer AND hour < $4::integer
+GROUP BY 1, 2, 3
+`
+
+type EventsPerHoursParams struct {
+	Width     int32
+	Cameras   []string
+	FirstHour int32
+	EndHour   int32
+}
+
+type EventsPerHoursRow struct {
+	Camera string
+	Label  string
+	Bucket int32
+	N      int64
+}
+
+func (q *Queries) EventsPerHours(ctx context.Context, arg EventsPerHoursParams) ([]EventsPerHoursRow, error) {
+	rows, err := q.db.Query(ctx, eventsPerHours,
+		arg.Width,
+		arg.Cameras,
+		arg.FirstHour,
+		arg.EndHour,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventsPerHoursRow
+	for rows.Next() {
+		var i EventsPerHoursRow
+		if err := rows.Scan(
+			&i.Camera,
+			&i.Label,
+			&i.Bucket,
+			&i.N,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsPerMinute = `-- name: EventsPerMinute :many
+SELECT camera, label, hour, minutes FROM event_hours
+WHERE camera = ANY($1::text[]) AND hour >= $2::integer AND hour < $3::integer
+ORDER BY camera, label
+`
+
+type EventsPerMinuteParams struct {
+	Cameras   []string
+	FirstHour int32
+	EndHour   int32
+}
+
+type EventsPerMinuteRow struct {
+	Camera  string
+	Label   string
+	Hour    int32
+	Minutes []byte
+}
+
+func (q *Queries) EventsPerMinute(ctx context.Context, arg EventsPerMinuteParams) ([]EventsPerMinuteRow, error) {
+	rows, err := q.db.Query(ctx, eventsPerMinute, arg.Cameras, arg.FirstHour, arg.EndHour)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventsPerMinuteRow
+	for rows.Next() {
+		var i EventsPerMinuteRow
+		if err := rows.Scan(
+			&i.Camera,
+			&i.Label,
+			&i.Hour,
+			&i.Minutes,
 		); err != nil {
 			return nil, err
 		}

@@ -18,6 +18,14 @@ type Camera struct {
 	CreatedAt time.Time
 }
 
+type Coverage struct {
+	Camera string
+	Role   string
+	Hour   int32
+	Bytes  int64
+	Runs   []byte
+}
+
 type Delivery struct {
 	ID          uuid.UUID
 	EventID     uuid.UUID
@@ -52,6 +60,14 @@ type Event struct {
 	UpdatedAt   time.Time
 }
 
+type EventHour struct {
+	Camera  string
+	Hour    int32
+	Label   string
+	Total   int32
+	Minutes []byte
+}
+
 type Gap struct {
 	Camera  string
 	Role    string
@@ -59,6 +75,12 @@ type Gap struct {
 	EndUs   int64
 	Reason  string
 	Detail  string
+}
+
+type MotionSpan struct {
+	Camera  string
+	StartAt time.Time
+	EndAt   time.Time
 }
 
 type Recording struct {
@@ -74,6 +96,8 @@ type Recording struct {
 	Width      int32
 	Height     int32
 	Segments   []byte
+	Remote     bool
+	Evicted    bool
 }
 
 type RefreshToken struct {

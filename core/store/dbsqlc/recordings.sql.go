@@ -9,8 +9,127 @@ import (
 	"context"
 )
 
+const addRecordings = `-- name: AddRecordings :exec
+INSERT INTO recordings (camera, role, start_us, duration_us, path, bytes, init_bytes, crc, codecs, width, height, segments, remote, evicted)
+SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::text[]),
+    unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::text[]), unnest($10::integer[]),
+    unnest($11::integer[]), unnest($12::bytea[]), unnest($13::boolean[]), unnest($14::boolean[])
+ON CONFLICT DO NOTHING
+`
+
+type AddRecordingsParams struct {
+	Cameras   []string
+	Roles     []string
+	Starts    []int64
+	Durations []int64
+	Paths     []string
+	Bytes     []int64
+	InitBytes []int64
+	Crcs      []int64
+	Codecs    []string
+	Widths    []int32
+	Heights   []int32
+	Segments  [][]byte
+	Remotes   []bool
+	Evicteds  []bool
+}
+
+func (q *Queries) AddRecordings(ctx context.Context, arg AddRecordingsParams) error {
+	_, err := q.db.Exec(ctx, addRecordings,
+		arg.Cameras,
+		arg.Roles,
+		arg.Starts,
+		arg.Durations,
+		arg.Paths,
+		arg.Bytes,
+		arg.InitBytes,
+		arg.Crcs,
+		arg.Codecs,
+		arg.Widths,
+		arg.Heights,
+		arg.Segments,
+		arg.Remotes,
+		arg.Evicteds,
+	)
+	return err
+}
+
+const coverageInRange = `-- name: CoverageInRange :many
+SELECT c.camera, c.role, c.hour, c.runs
+FROM (SELECT unnest($1::text[]) AS camera, unnest($2::text[]) AS role) s
+JOIN coverage c ON c.camera = s.camera AND c.role = s.role AND c.hour >= $3::integer AND c.hour <= $4::integer
+ORDER BY c.camera, c.role, c.hour
+`
+
+type CoverageInRangeParams struct {
+	Cameras   []string
+	Roles     []string
+	FirstHour int32
+	LastHour  int32
+}
+
+type CoverageInRangeRow struct {
+	Camera string
+	Role   string
+	Hour   int32
+	Runs   []byte
+}
+
+func (q *Queries) CoverageInRange(ctx context.Context, arg CoverageInRangeParams) ([]CoverageInRangeRow, error) {
+	rows, err := q.db.Query(ctx, coverageInRange,
+		arg.Cameras,
+		arg.Roles,
+		arg.FirstHour,
+		arg.LastHour,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CoverageInRangeRow
+	for rows.Next() {
+		var i CoverageInRangeRow
+		if err := rows.Scan(
+			&i.Camera,
+			&i.Role,
+			&i.Hour,
+			&i.Runs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dropCoverage = `-- name: DropCoverage :exec
+DELETE FROM coverage c USING (SELECT unnest($1::text[]) AS camera, unnest($2::text[]) AS role, unnest($3::integer[]) AS hour) gone
+WHERE c.camera = gone.camera AND c.role = gone.role AND c.hour = gone.hour
+`
+
+type DropCoverageParams struct {
+	Cameras []string
+	Roles   []string
+	Hours   []int32
+}
+
+func (q *Queries) DropCoverage(ctx context.Context, arg DropCoverageParams) error {
+	_, err := q.db.Exec(ctx, dropCoverage, arg.Cameras, arg.Roles, arg.Hours)
+	return err
+}
+
 const gapsInRange = `-- name: GapsInRange :many
-SELECT camera, role, start_us, end_us, reason, detail FROM gaps WHERE camera = $1 AND role = $2 AND start_us < $3::bigint AND end_us > $4::bigint ORDER BY start_us
+SELECT a.start_us, a.end_us, a.reason, a.detail FROM gaps a
+WHERE a.camera = $1 AND a.role = $2 AND a.start_us < $3::bigint AND a.start_us > $4::bigint - 3600000000
+  AND a.end_us > $4::bigint
+UNION ALL
+SELECT b.start_us, b.end_us, b.reason, b.detail FROM gaps b
+WHERE b.camera = $1 AND b.role = $2 AND b.end_us > $4::bigint AND b.start_us <= $4::bigint - 3600000000
+  AND b.end_us - b.start_us > 3600000000 AND b.start_us < $3::bigint
+ORDER BY start_us
 `
 
 type GapsInRangeParams struct {
@@ -20,7 +139,15 @@ type GapsInRangeParams struct {
 	StartUs int64
 }
 
-func (q *Queries) GapsInRange(ctx context.Context, arg GapsInRangeParams) ([]Gap, error) {
+type GapsInRangeRow struct {
+	StartUs int64
+	EndUs   int64
+	Reason  string
+	Detail  string
+}
+
+// Short ones by their start, long ones, which are few, by their end.
+func (q *Queries) GapsInRange(ctx context.Context, arg GapsInRangeParams) ([]GapsInRangeRow, error) {
 	rows, err := q.db.Query(ctx, gapsInRange,
 		arg.Camera,
 		arg.Role,
@@ -31,12 +158,10 @@ func (q *Queries) GapsInRange(ctx context.Context, arg GapsInRangeParams) ([]Gap
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Gap
+	var items []GapsInRangeRow
 	for rows.Next() {
-		var i Gap
+		var i GapsInRangeRow
 		if err := rows.Scan(
-			&i.Camera,
-			&i.Role,
 			&i.StartUs,
 			&i.EndUs,
 			&i.Reason,
@@ -52,8 +177,64 @@ func (q *Queries) GapsInRange(ctx context.Context, arg GapsInRangeParams) ([]Gap
 	return items, nil
 }
 
+const lockStreams = `-- name: LockStreams :exec
+SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest($1::text[]) AS name
+`
+
+// Whoever changes recordings of a stream holds its lock until the transaction ends, because coverage is derived from rows
+// that another one may be changing. The names come sorted, so that two never wait for each other.
+func (q *Queries) LockStreams(ctx context.Context, streams []string) error {
+	_, err := q.db.Exec(ctx, lockStreams, streams)
+	return err
+}
+
+const placeRecordings = `-- name: PlaceRecordings :many
+UPDATE recordings SET remote = $1, evicted = $2
+WHERE camera = $3 AND role = $4 AND start_us = ANY($5::bigint[]) AND (remote, evicted) <> ($1, $2)
+RETURNING start_us, duration_us
+`
+
+type PlaceRecordingsParams struct {
+	Remote  bool
+	Evicted bool
+	Camera  string
+	Role    string
+	Starts  []int64
+}
+
+type PlaceRecordingsRow struct {
+	StartUs    int64
+	DurationUs int64
+}
+
+func (q *Queries) PlaceRecordings(ctx context.Context, arg PlaceRecordingsParams) ([]PlaceRecordingsRow, error) {
+	rows, err := q.db.Query(ctx, placeRecordings,
+		arg.Remote,
+		arg.Evicted,
+		arg.Camera,
+		arg.Role,
+		arg.Starts,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PlaceRecordingsRow
+	for rows.Next() {
+		var i PlaceRecordingsRow
+		if err := rows.Scan(&i.StartUs, &i.DurationUs); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const recordedBytes = `-- name: RecordedBytes :many
-SELECT camera, sum(bytes)::bigint AS bytes FROM recordings GROUP BY camera
+SELECT camera, sum(bytes)::bigint AS bytes FROM coverage GROUP BY camera
 `
 
 type RecordedBytesRow struct {
@@ -82,7 +263,7 @@ func (q *Queries) RecordedBytes(ctx context.Context) ([]RecordedBytesRow, error)
 }
 
 const recordingsInRange = `-- name: RecordingsInRange :many
-SELECT camera, role, start_us, duration_us, path, bytes, init_bytes, crc, codecs, width, height, segments FROM recordings
+SELECT start_us, duration_us, path, bytes, init_bytes, crc, codecs, width, height, segments, remote, evicted FROM recordings
 WHERE camera = $1 AND role = $2
   AND start_us < $3::bigint AND start_us > $4::bigint - 7200000000
   AND start_us + duration_us > $4::bigint
@@ -96,8 +277,23 @@ type RecordingsInRangeParams struct {
 	StartUs int64
 }
 
+type RecordingsInRangeRow struct {
+	StartUs    int64
+	DurationUs int64
+	Path       string
+	Bytes      int64
+	InitBytes  int64
+	Crc        int64
+	Codecs     string
+	Width      int32
+	Height     int32
+	Segments   []byte
+	Remote     bool
+	Evicted    bool
+}
+
 // A recording lasts at most 2 h, which bounds how far before the range one can begin.
-func (q *Queries) RecordingsInRange(ctx context.Context, arg RecordingsInRangeParams) ([]Recording, error) {
+func (q *Queries) RecordingsInRange(ctx context.Context, arg RecordingsInRangeParams) ([]RecordingsInRangeRow, error) {
 	rows, err := q.db.Query(ctx, recordingsInRange,
 		arg.Camera,
 		arg.Role,
@@ -108,12 +304,10 @@ func (q *Queries) RecordingsInRange(ctx context.Context, arg RecordingsInRangePa
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Recording
+	var items []RecordingsInRangeRow
 	for rows.Next() {
-		var i Recording
+		var i RecordingsInRangeRow
 		if err := rows.Scan(
-			&i.Camera,
-			&i.Role,
 			&i.StartUs,
 			&i.DurationUs,
 			&i.Path,
@@ -124,6 +318,8 @@ func (q *Queries) RecordingsInRange(ctx context.Context, arg RecordingsInRangePa
 			&i.Width,
 			&i.Height,
 			&i.Segments,
+			&i.Remote,
+			&i.Evicted,
 		); err != nil {
 			return nil, err
 		}
@@ -135,8 +331,8 @@ func (q *Queries) RecordingsInRange(ctx context.Context, arg RecordingsInRangePa
 	return items, nil
 }
 
-const removeRecordings = `-- name: RemoveRecordings :exec
-DELETE FROM recordings WHERE camera = $1 AND role = $2 AND start_us = ANY($3::bigint[])
+const removeRecordings = `-- name: RemoveRecordings :many
+DELETE FROM recordings WHERE camera = $1 AND role = $2 AND start_us = ANY($3::bigint[]) RETURNING start_us, duration_us
 `
 
 type RemoveRecordingsParams struct {
@@ -145,7 +341,53 @@ type RemoveRecordingsParams struct {
 	Starts []int64
 }
 
-func (q *Queries) RemoveRecordings(ctx context.Context, arg RemoveRecordingsParams) error {
-	_, err := q.db.Exec(ctx, removeRecordings, arg.Camera, arg.Role, arg.Starts)
+type RemoveRecordingsRow struct {
+	StartUs    int64
+	DurationUs int64
+}
+
+func (q *Queries) RemoveRecordings(ctx context.Context, arg RemoveRecordingsParams) ([]RemoveRecordingsRow, error) {
+	rows, err := q.db.Query(ctx, removeRecordings, arg.Camera, arg.Role, arg.Starts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RemoveRecordingsRow
+	for rows.Next() {
+		var i RemoveRecordingsRow
+		if err := rows.Scan(&i.StartUs, &i.DurationUs); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const saveCoverage = `-- name: SaveCoverage :exec
+INSERT INTO coverage AS c (camera, role, hour, bytes, runs)
+SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::integer[]), unnest($4::bigint[]), unnest($5::bytea[])
+ON CONFLICT (camera, role, hour) DO UPDATE SET bytes = excluded.bytes, runs = excluded.runs
+WHERE (c.bytes, c.runs) IS DISTINCT FROM (excluded.bytes, excluded.runs)
+`
+
+type SaveCoverageParams struct {
+	Cameras []string
+	Roles   []string
+	Hours   []int32
+	Bytes   []int64
+	Runs    [][]byte
+}
+
+func (q *Queries) SaveCoverage(ctx context.Context, arg SaveCoverageParams) error {
+	_, err := q.db.Exec(ctx, saveCoverage,
+		arg.Cameras,
+		arg.Roles,
+		arg.Hours,
+		arg.Bytes,
+		arg.Runs,
+	)
 	return err
 }

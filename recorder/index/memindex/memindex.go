@@ -94,6 +94,42 @@ func (x *Index) RemoveRecordings(ctx context.Context, stream nvr.StreamID, start
 	return nil
 }
 
+// Place implements index.Index.
+func (x *Index) Place(ctx context.Context, stream nvr.StreamID, starts []time.Time, remote, evicted bool) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.check(ctx); err != nil {
+		return err
+	}
+	for _, s := range starts {
+		rec, ok := x.recs[stream][s.UnixMicro()]
+		switch {
+		case !ok:
+		case evicted && !remote:
+			delete(x.recs[stream], s.UnixMicro())
+		default:
+			rec.Remote, rec.Evicted = remote, evicted
+			x.recs[stream][s.UnixMicro()] = rec
+		}
+	}
+	return nil
+}
+
+// Runs implements index.Index.
+func (x *Index) Runs(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (map[nvr.StreamID][]nvr.TimeRange, error) {
+	out := make(map[nvr.StreamID][]nvr.TimeRange, len(streams))
+	for _, s := range streams {
+		recs, err := x.Recordings(ctx, s, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, rec := range recs {
+			out[s] = index.AppendRun(out[s], rec, r)
+		}
+	}
+	return out, nil
+}
+
 // AddGaps implements index.Index.
 func (x *Index) AddGaps(ctx context.Context, gaps []index.Gap) error {
 	x.mu.Lock()

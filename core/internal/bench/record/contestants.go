@@ -131,7 +131,7 @@ func recordAlone(ctx context.Context, url string, n int, dir string) error {
 		streams[i] = recorder.Stream{ID: nvr.StreamID{Camera: nvr.CameraID("cam" + strconv.Itoa(i)), Role: nvr.Main}, Hub: media.NewHub()}
 	}
 	log := slog.New(slog.DiscardHandler)
-	m, err := recorder.New(recorder.Options{Library: lib, Logger: log, Metrics: prometheus.NewRegistry()}, streams)
+	m, err := recorder.New(recorder.Options{Volumes: library.NewVolumes(lib), Logger: log, Metrics: prometheus.NewRegistry()}, streams)
 	if err != nil {
 		return err
 	}

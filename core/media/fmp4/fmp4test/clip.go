@@ -119,7 +119,7 @@ func (c *Clip) add(t *fmp4.PartTrack) error {
 		u := media.AccessUnit{Desc: c.Desc, Track: idx, DTS: dts, PTS: dts + int64(s.PTSOffset), Key: true}
 		u.Payload = [][]byte{s.Payload}
 		if c.Desc.Tracks[idx].Video() {
-			nals, err := split(s.Payload)
+			nals, err := ours.Units(c.Desc.Tracks[idx], s.Payload)
 			if err != nil {
 				return err
 			}
@@ -156,26 +156,18 @@ func isKey(codec media.Codec, nals [][]byte) bool {
 		if len(n) == 0 {
 			continue
 		}
+		if codec == media.AV1 {
+			if t := n[0] >> 3 & 0xf; t == 1 { // the encoders here put a sequence header before each key frame, and only there
+				return true
+			}
+			continue
+		}
 		h264, h265 := n[0]&0x1f, n[0]>>1&0x3f
 		if codec == media.H264 && h264 == 5 || codec == media.H265 && h265 >= 16 && h265 <= 21 {
 			return true
 		}
 	}
 	return false
-}
-
-// split cuts length-prefixed NAL units apart.
-func split(b []byte) ([][]byte, error) {
-	var out [][]byte
-	for len(b) >= 4 {
-		n := int(b[0])<<24 | int(b[1])<<16 | int(b[2])<<8 | int(b[3])
-		if n > len(b)-4 {
-			return nil, errors.New("torn NAL unit")
-		}
-		out = append(out, b[4:4+n])
-		b = b[4+n:]
-	}
-	return out, nil
 }
 
 func (c *Clip) seconds(u *media.AccessUnit) float64 {

@@ -1,0 +1,9 @@
+package indextest
+
+import (
+	"testing"
+
+	"github.com/nightjar-nvr/nightjar/recorder/index/memindex"
+)
+
+func TestMemindex(t *testing.T) { Run(t, memindex.New()) }
