@@ -12,13 +12,17 @@ import (
 const (
 	// slack is how much later than due a picture may come when that saves decoding up to it.
 	slack = 520 * time.Millisecond
+	// maxWhole is the picture size, in pixels, up to which pictures between key pictures are decoded. Those of a main stream
+	// would cost several times what recording it does.
+	maxWhole = 1024 * 576
 	// intervals is how many distances of key pictures are remembered.
 	intervals = 4
 )
 
 // source decodes one picture a second of a stream, and as little else as it can: when the next key picture is expected
 // by the time that the next preview is due, everything up to it is passed over. So a camera with a key picture each
-// second costs one decoded picture a second; one with a key picture each 2 s half of what all would cost.
+// second costs one decoded picture a second; one with a key picture each 2 s half of what all would cost. Of large
+// pictures only the key pictures are decoded, so their previews move as often as the camera sends one.
 type source struct {
 	c       *camera
 	desc    *media.Description
@@ -27,6 +31,7 @@ type source struct {
 
 	skip     bool // up to the next key picture
 	hopeless bool // no decoder opens for desc
+	frugal   bool // only key pictures
 	due      time.Time
 	lastKey  time.Time
 	between  [intervals]time.Duration // of key pictures; 0 is not known
@@ -77,6 +82,8 @@ func (s *source) take(ctx context.Context, u *media.AccessUnit) error {
 func (s *source) begin(u *media.AccessUnit) {
 	s.closeDecoder()
 	s.desc, s.skip, s.hopeless = u.Desc, true, false
+	t := u.Desc.Tracks[u.Track]
+	s.frugal = t.Width*t.Height > maxWhole
 	s.lastKey, s.keys = time.Time{}, 0
 	s.between = [intervals]time.Duration{}
 }
@@ -88,7 +95,7 @@ func (s *source) key(at time.Time) {
 		s.keys++
 	}
 	s.lastKey = at
-	s.skip = at.Before(s.due) && s.nextKeyServes()
+	s.skip = at.Before(s.due) && s.nextKeyServes() || s.frugal && at.Before(s.due.Add(-slack))
 	if s.due.Sub(at) > 2*time.Second {
 		s.due, s.skip = time.Time{}, false // the clock was set back
 	}
@@ -146,6 +153,6 @@ func (s *source) decode(ctx context.Context, u *media.AccessUnit) error {
 		return nil
 	}
 	s.due = s.frame.Time.Add(period)
-	s.skip = s.nextKeyServes()
+	s.skip = s.frugal || s.nextKeyServes()
 	return s.c.put(ctx, &s.frame)
 }

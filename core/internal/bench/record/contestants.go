@@ -101,7 +101,7 @@ func startMediaMTX(ctx context.Context, g *group, binary, url, dir string, n int
 // startNightjar runs the whole product: its private database, the API and the recorder, without detection.
 func startNightjar(ctx context.Context, g *group, binary, url, dir string, n int) error {
 	var c strings.Builder
-	fmt.Fprintf(&c, "data_dir: %s/data\nrecordings_dir: %s/recordings\nlog_level: warn\nhttp: {listen: \"127.0.0.1:0\"}\nrtsp: {enabled: false}\ndetect: {enabled: false}\ncameras:\n", dir, dir)
+	fmt.Fprintf(&c, "data_dir: %s/data\nrecordings_dir: %s/recordings\nlog_level: warn\nhttp: {listen: \"127.0.0.1:0\"}\nrtsp: {enabled: false}\ndetect: {enabled: false}\nrecord: {previews: false}\ncameras:\n", dir, dir)
 	for i := range n {
 		fmt.Fprintf(&c, "  cam%d: {main: {url: \"%s\"}, detect: {enabled: false}}\n", i, camera(url, i))
 	}
