@@ -40,10 +40,10 @@ type CameraStorage struct {
 	BytesPerDay  int64    `json:"bytes_per_day"`
 	Oldest       *int64   `json:"oldest,omitempty" doc:"Start of the oldest recording, UTC milliseconds"`
 	Newest       *int64   `json:"newest,omitempty" doc:"End of the newest recording, UTC milliseconds"`
-	ForecastDays *float64 `json:"forecast_days,omitempty" doc:"How many days of footage this camera will have once it is full"`
+	ForecastDays *float64 `json:"forecast_days,omitempty" doc:"Days until its oldest footage goes"`
 }
 
-// Forecast is how many days of footage there will be, and what limits them.
+// Forecast is how many days it takes until the oldest footage goes, and why it will.
 type Forecast struct {
 	Days  *float64 `json:"days,omitempty" doc:"Absent while too little was recorded to tell"`
 	Limit string   `json:"limit" enum:"age,cap,space,none"`

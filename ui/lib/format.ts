@@ -30,19 +30,19 @@ const codecNames: [RegExp, string][] = [
   [/^(pcmu|g711u|ulaw)/i, "G.711 µ"],
 ];
 
-const gapReasons: Record<string, string> = {
-  offline: "the camera was offline",
-  loss: "packets were lost",
-  disk: "the disk refused or was too slow",
-  overload: "the machine was too slow",
-  restart: "Nightjar was not running",
-  clock: "the clock was changed",
-  disabled: "recording was switched off",
+const gapNames: Record<string, string> = {
+  offline: "Camera offline",
+  loss: "Packets lost",
+  disk: "Disk too slow or refused",
+  overload: "Machine overloaded",
+  restart: "Nightjar not running",
+  clock: "Clock changed",
+  disabled: "Recording off",
 };
 
-/** Why nothing was recorded, as the end of a sentence. */
-export function gapReason(reason: string): string {
-  return gapReasons[reason] ?? reason.replaceAll("_", " ");
+/** Why nothing was recorded, as the beginning of a sentence: "Camera offline", for "Camera offline 14:02–14:07". */
+export function gapName(reason: string): string {
+  return gapNames[reason] ?? (reason ? labelName(reason) : "Nothing recorded");
 }
 
 /** "hvc1.1.6.L93.90" → "H.265": the field's name, not the registration's. */

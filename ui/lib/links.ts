@@ -13,10 +13,21 @@ interface TimelinePlace {
   /** wall clock in ms; absent means live */
   t?: number;
   play?: boolean;
+  /** the marked stretch */
+  range?: { from: number; to: number };
+  /** cameras played together; `camera` is then the one that is heard */
+  sync?: string[];
 }
 
-export function timelineHref({ camera, cameras, t, play }: TimelinePlace): string {
-  return withQuery("/timeline/", { t: t === undefined ? undefined : Math.round(t), camera, cameras: cameras?.join(","), play: play ? 1 : undefined });
+export function timelineHref({ camera, cameras, t, play, range, sync }: TimelinePlace): string {
+  return withQuery("/timeline/", {
+    t: t === undefined ? undefined : Math.round(t),
+    camera,
+    cameras: cameras?.join(","),
+    sync: sync?.join(","),
+    range: range && `${Math.round(range.from)}-${Math.round(range.to)}`,
+    play: play ? 1 : undefined,
+  });
 }
 
 /** Seconds of what led to an event, shown before it. */

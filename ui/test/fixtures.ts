@@ -1,3 +1,4 @@
+import type { Export, Hold, Storage } from "@/lib/api/recording-types";
 import type { Bootstrap, Camera, NvrEvent } from "@/lib/api/types";
 
 export function mockCamera(over: Partial<Camera> = {}): Camera {
@@ -48,3 +49,38 @@ export function mockBootstrap(over: Partial<Bootstrap> = {}): Bootstrap {
 }
 
 export const mockSession = { access_token: "t1", expires_at: "2099-01-01T00:00:00.000Z", user: mockBootstrap().user };
+
+const FROM = Date.parse("2026-01-31T10:00:00.000Z");
+
+export function mockExport(over: Partial<Export> = {}): Export {
+  return {
+    id: "x1",
+    cameras: ["front"],
+    stream: "main",
+    from: FROM,
+    to: FROM + 300_000,
+    mode: "copy",
+    state: "done",
+    progress: 1,
+    bytes: 80_000_000,
+    created_at: FROM + 600_000,
+    created_by: "admin",
+    files: [{ name: "front.mp4", camera: "front", bytes: 80_000_000, sha256: "ab".repeat(32), url: "/api/v1/exports/x1/files/front.mp4" }],
+    ...over,
+  };
+}
+
+export function mockHold(over: Partial<Hold> = {}): Hold {
+  return { id: "h1", kind: "favourite", cameras: ["front"], from: FROM, to: FROM + 60_000, note: "Fox", created_at: FROM + 90_000, created_by: "mila", ...over };
+}
+
+export function mockStorage(over: Partial<Storage> = {}): Storage {
+  return {
+    volumes: [{ path: "/media/one", state: "ok", total: 1000e9, free: 200e9, recordings_bytes: 700e9, active: true }],
+    cameras: [{ id: "front", bytes: 700e9, bytes_per_day: 20e9, oldest: FROM, newest: FROM, forecast_days: 10 }],
+    forecast: { days: 10, limit: "space" },
+    held_bytes: 0,
+    archive: { enabled: false, state: "disabled", backlog_files: 0, backlog_bytes: 0, uploaded_bytes: 0 },
+    ...over,
+  };
+}

@@ -91,7 +91,16 @@ export function makeEvents(cameras) {
 /** Gaps of a camera as [start, end, reason], relative to nothing: absolute ms, sorted. */
 export function gapsOf(id, now) {
   const at = (hours, minutes, reason) => [START - hours * HOUR, START - hours * HOUR + minutes * MINUTE, reason];
-  const gaps = [at(30, 22, "offline"), at(5.2, 14, id === "driveway" ? "disk" : "offline")];
+  const gaps = [];
+  // The weeks before: now and then a camera was away, and once the machine.
+  const away = id.length * 0.7;
+  for (let day = 33; day >= 3; day--) {
+    if (day % 5 === id.length % 5) gaps.push(at(day * 24 + away, 20 + ((day * 37) % 300), "offline"));
+    if (day === 12) gaps.push(at(day * 24 - 6, 14 * 60, "restart"));
+    if (day === 8 && id === "front_door") gaps.push(at(day * 24, 30 * 60, "disabled"));
+  }
+  gaps.sort((a, b) => a[0] - b[0]);
+  gaps.push(at(30, 22, "offline"), at(5.2, 14, id === "driveway" ? "disk" : "offline"));
   if (id === "front_door") gaps.push([START - 10 * MINUTE, START - 8.5 * MINUTE, "offline"]);
   if (id === "side_gate") gaps.push([START - 21 * MINUTE, now, "offline"]);
   if (id === "garden") gaps.push([START - 2 * HOUR, now, "disabled"]);
@@ -100,7 +109,7 @@ export function gapsOf(id, now) {
 
 export function runsOf(id, from, to, now) {
   if (id === "porch") return [];
-  const first = START - 60 * HOUR;
+  const first = START - 33.4 * 24 * HOUR;
   const runs = [];
   let at = Math.max(from, first);
   for (const [start, end] of gapsOf(id, now)) {
@@ -116,7 +125,7 @@ export function runsOf(id, from, to, now) {
 
 const delta = (values, origin) => values.map((v, i) => Math.round(v - (i ? values[i - 1] : origin)));
 
-export function makeTimeline(ids, from, to, events, now) {
+export function makeTimeline(ids, from, to, events, now, density) {
   const names = [...new Set(events.map((e) => e.label))];
   const kinds = ["object", "motion", "camera", "manual"];
   return {
@@ -132,7 +141,8 @@ export function makeTimeline(ids, from, to, events, now) {
         id,
         recordings: { start: delta(runs.map((r) => r[0]), from), duration: runs.map((r) => Math.round(r[1] - r[0])) },
         gaps: { start: delta(gaps.map((g) => g[0]), from), duration: gaps.map((g) => Math.round(g[1] - g[0])), reason: gaps.map((g) => g[2]) },
-        events: {
+        ...(density ? { density: density(id, names) } : {}),
+        events: density ? undefined : {
           id: own.map((e) => e.id),
           start: delta(own.map((e) => Date.parse(e.start)), from),
           duration: own.map((e) => (e.end ? Date.parse(e.end) - Date.parse(e.start) : -1)),

@@ -66,6 +66,13 @@ function hlsClip(file, dir, name) {
   return { init: readFileSync(join(dir, `${name}-init.mp4`)), count, segment: (i) => readFileSync(join(dir, `${name}-${i % count}.m4s`)) };
 }
 
+/** An hour of small pictures, one a second, made of the clip again and again. */
+function previewClip(file, dir, name) {
+  const out = join(dir, `${name}-preview.mp4`);
+  run(["-stream_loop", "-1", "-i", file, "-an", "-vf", "scale=320:180,setpts=N/TB", "-r", "1", "-frames:v", "3600", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "32", "-g", "10", "-bf", "0", "-pix_fmt", "yuv420p", "-movflags", "faststart", out]);
+  return readFileSync(out);
+}
+
 /** Clips by name with stills, from $NIGHTJAR_TESTDATA/videos or, without footage, from ffmpeg's own test picture. */
 export function loadClips() {
   const data = process.env.NIGHTJAR_TESTDATA ?? "../../shared/testdata";
@@ -79,7 +86,7 @@ export function loadClips() {
       run(["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=15:duration=20", "-c:v", "libx264", "-g", "30", "-bf", "0", "-pix_fmt", "yuv420p", file]);
     }
     const stills = [2, 5, 9, 13, 17].map((t) => run(["-ss", String(t), "-i", file, "-frames:v", "1", "-q:v", "4", "-f", "mjpeg", "-"]));
-    clips[name] = { live: liveClip(file), hls: hlsClip(file, dir, name), stills };
+    clips[name] = { live: liveClip(file), hls: hlsClip(file, dir, name), stills, preview: previewClip(file, dir, name) };
   }
   return { clips, dir };
 }

@@ -7,6 +7,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { clipOf, detector, makeCameras, makeEvents, makeSystem, makeTimeline, openapi, runsOf } from "./mock-data.mjs";
 import { loadClips } from "./mock-media.mjs";
+import { estimate, makeCoverage, makeDensity, makeLedger, makePlan, makePreviews, makeStorage } from "./mock-recording.mjs";
 
 const out = fileURLToPath(new URL("../out", import.meta.url));
 const types = { ".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
@@ -19,6 +20,7 @@ export async function startMock(port = 0) {
   const cameras = makeCameras();
   const events = makeEvents(cameras);
   const started = Date.now();
+  const ledger = makeLedger();
   const sockets = new Set();
   const timers = new Set();
   const every = (ms, work) => timers.add(setInterval(work, ms));
@@ -70,7 +72,9 @@ export async function startMock(port = 0) {
     if (path === "openapi.json") return send(200, openapi);
     if (path === "timeline") {
       const q = url.searchParams;
-      return send(200, makeTimeline(q.get("cameras").split(","), Number(q.get("from")), Number(q.get("to")), events, Date.now()));
+      const [from, to, bucket] = ["from", "to", "bucket"].map((key) => Number(q.get(key)));
+      const density = bucket && ((id, labels) => makeDensity(id, from, to, bucket, labels, Date.now()));
+      return send(200, makeTimeline(q.get("cameras").split(","), from, to, events, Date.now(), density));
     }
     if (path === "events") {
       const q = url.searchParams;
@@ -102,7 +106,55 @@ export async function startMock(port = 0) {
       const { hls } = clips[clipOf[m[1]]];
       return binary(res, "video/mp4", m[2] === "init" ? hls.init : hls.segment(Number(m[2])));
     }
+    if (recording(req, res, path, url, body, send, problem)) return;
     return problem(404, "Not Found", `there is no ${path}`);
+  }
+
+  /** Kept and exported footage, storage, previews, exact frames. True if it was one of these. */
+  function recording(req, res, path, url, body, send, problem) {
+    const q = url.searchParams;
+    const now = Date.now();
+    const n = (key) => Number(q.get(key));
+    const key = `${req.method} ${path}`;
+    let m;
+    if (key === "GET exports") send(200, { exports: q.get("empty") ? [] : ledger.exports(now) });
+    else if (key === "POST exports/estimate") send(200, estimate(JSON.parse(body), now));
+    else if (key === "POST exports") send(202, ledger.start(JSON.parse(body), now));
+    else if ((m = /^DELETE exports\/(\w+)$/.exec(key))) ledger.remove(m[1]) ? send(204) : problem(404, "Not Found", "this export does not exist any more");
+    else if ((m = /^POST exports\/(\w+)\/links$/.exec(key))) {
+      const { file, expires_in_s } = JSON.parse(body);
+      send(200, { url: `/api/v1/share/${randomBytes(18).toString("base64url")}/${file}`, expires_at: now + expires_in_s * 1000 });
+    } else if (/^GET exports\/\w+\/files\//.test(key)) binary(res, "video/mp4", clips.parking_sub.preview);
+    else if (key === "GET holds") send(200, { holds: ledger.holds });
+    else if (key === "POST holds") send(201, ledger.hold(JSON.parse(body), now));
+    else if ((m = /^DELETE holds\/(\w+)$/.exec(key))) ledger.release(m[1]) ? send(204) : problem(404, "Not Found", "this hold does not exist any more");
+    else if (key === "GET storage") send(200, makeStorage(cameras));
+    else if (key === "GET storage/plan") send(200, makePlan());
+    else if ((m = /^GET cameras\/(\w+)\/coverage$/.exec(key))) send(200, { days: makeCoverage(m[1], n("from"), n("to"), q.get("tz"), now) });
+    else if ((m = /^GET cameras\/(\w+)\/previews$/.exec(key))) send(200, { previews: makePreviews(m[1], n("from"), n("to"), now) });
+    else if ((m = /^GET previews\/(\w+)\/\d+\.mp4$/.exec(key))) ranged(req, res, clips[clipOf[m[1]]].preview);
+    else if ((m = /^GET cameras\/(\w+)\/(frame|thumbnail)\.jpg$/.exec(key))) {
+      if (!runsOf(m[1], n("t"), n("t") + 1, now).length) problem(404, "Not Found", "nothing was recorded at that time");
+      else {
+        const { stills } = clips[clipOf[m[1]]];
+        res.setHeader("X-Frame-Time", String(n("t") - 13));
+        binary(res, "image/jpeg", stills[Math.floor(n("t") / 1000) % stills.length]);
+      }
+    } else if (key === "GET playback/sync") {
+      const [from, to] = [n("from"), n("to")];
+      const columns = (runs) => ({ start: runs.map((r, i) => Math.round(r[0] - (i ? runs[i - 1][0] : from))), duration: runs.map((r) => Math.round(r[1] - r[0])) });
+      send(200, { from, to, cameras: q.get("cameras").split(",").map((id) => ({ id, playlist: `/api/v1/vod/${id}/${from}/${to}/index.m3u8?stream=main`, runs: columns(runsOf(id, from, to, now)) })) });
+    } else return false;
+    return true;
+  }
+
+  /** Byte ranges, which a browser needs to seek in a file. */
+  function ranged(req, res, body) {
+    const m = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? "");
+    const start = m ? Number(m[1]) : 0;
+    const end = m?.[2] ? Math.min(Number(m[2]), body.length - 1) : body.length - 1;
+    res.writeHead(m ? 206 : 200, { "Content-Type": "video/mp4", "Accept-Ranges": "bytes", "Content-Length": end - start + 1, ...(m && { "Content-Range": `bytes ${start}-${end}/${body.length}` }) });
+    res.end(body.subarray(start, end + 1));
   }
 
   function binary(res, type, body) {

@@ -28,6 +28,24 @@ async function moving(page, testid, label) {
   await page.waitForFunction(([id, t]) => document.querySelector(`[data-testid=${id}]`).currentTime > t + 0.5, [testid, before.t], { timeout: 8_000 }).catch(() => faults.push(`${label}: ${testid} does not move`));
 }
 
+/** Where the canvas shows an instant, by the view that the playhead's address makes: two hours around it. */
+async function placeOf(page, wall, row) {
+  const box = await page.locator("[data-testid=timeline-canvas]").boundingBox();
+  const centre = Number(new URL(page.url()).searchParams.get("t"));
+  const x = ((wall - centre) / 7_200_000 + 0.5) * box.width;
+  return [box.x + x, box.y + 24 + 34 * (row + 0.5)];
+}
+
+/** Several videos move, and stay within a tenth of a second of one another. */
+async function inStep(page, label, count) {
+  await page.waitForFunction((n) => document.querySelectorAll("[data-tile-phase=following]").length >= n, count, { timeout: 20_000 }).catch(() => faults.push(`${label}: fewer than ${count} cameras play`));
+  const clock = () => page.getByTestId("wall-clock").locator("time").textContent();
+  const before = await clock();
+  await page.waitForTimeout(4_000);
+  if ((await clock()) === before) faults.push(`${label}: the clock stands`);
+  console.log(`${label}: ${(await page.getByTestId("skew").count()) ? await page.getByTestId("skew").textContent() : "skew is not shown"}`);
+}
+
 const t = (minutes) => Date.now() - minutes * 60_000;
 const steps = [
   { name: "login", path: "/login/", signedOut: true },
@@ -60,6 +78,90 @@ const steps = [
       }
       await page.waitForTimeout(300);
     } },
+  { name: "timeline-gap-hover", path: () => `/timeline/?camera=driveway&t=${START - 5.1 * 3_600_000}`, desk: true, act: async (page, label) => {
+      const at = await placeOf(page, START - 5.1 * 3_600_000, 1);
+      await page.mouse.move(...at);
+      await page.getByTestId("hover-card").getByText(/Disk too slow or refused \d\d:\d\d–\d\d:\d\d/).waitFor({ timeout: 5_000 }).catch(() => faults.push(`${label}: the gap is not explained`));
+    } },
+  { name: "timeline-preview-hover", path: () => `/timeline/?camera=hall&t=${t(200)}`, desk: true, act: async (page, label) => {
+      for (let i = 0; i < 6; i++) await page.mouse.move(...(await placeOf(page, START - (215 - 3 * i) * 60_000, 0.3)));
+      await page.locator("[data-testid=hover-card] [data-drawn=true]").waitFor({ state: "attached", timeout: 8_000 }).catch(() => faults.push(`${label}: no preview picture`));
+    } },
+  { name: "timeline-scrub", path: () => `/timeline/?camera=driveway&t=${t(90)}`, act: async (page, label) => {
+      await page.locator("[data-phase=paused]").waitFor();
+      const box = await page.locator("[data-testid=timeline-canvas]").boundingBox();
+      await page.mouse.move(box.x + box.width * 0.5, box.y + 10);
+      await page.mouse.down();
+      for (let i = 1; i <= 10; i++) await page.mouse.move(box.x + box.width * (0.5 - 0.02 * i), box.y + 10);
+      await page.locator("[data-testid=peek] [data-drawn=true]").waitFor({ timeout: 8_000 }).catch(() => faults.push(`${label}: no preview while dragging`));
+    }, after: async (page, label) => {
+      await page.mouse.up();
+      await page.locator("[data-testid=peek]").waitFor({ state: "hidden", timeout: 8_000 }).catch(() => faults.push(`${label}: the recording did not follow the drag`));
+      await page.locator("[data-phase=paused]").waitFor();
+    } },
+  { name: "timeline-wide", path: () => `/timeline/?camera=front_door&t=${t(60 * 24 * 3)}`, act: async (page, label) => {
+      await page.locator("[data-testid=timeline-canvas]").waitFor();
+      const counted = page.waitForResponse((r) => r.url().includes("bucket=3600000"), { timeout: 10_000 }).catch(() => faults.push(`${label}: a month was asked for without buckets`));
+      for (let i = 0; i < 9; i++) await page.keyboard.press("-");
+      await counted;
+    } },
+  { name: "timeline-calendar", path: () => `/timeline/?camera=front_door&t=${t(60 * 20)}`, act: async (page, label) => {
+      await page.getByRole("button", { name: /Choose a day/ }).click();
+      await page.getByRole("grid").waitFor();
+      await page.getByRole("button", { name: /% recorded/ }).first().waitFor({ timeout: 5_000 }).catch(() => faults.push(`${label}: no coverage`));
+      await page.keyboard.press("ArrowUp");
+    } },
+  { name: "timeline-selection", path: () => `/timeline/?camera=driveway&t=${t(90)}`, act: async (page, label) => {
+      await page.locator("[data-phase=paused]").waitFor();
+      await page.keyboard.press("i");
+      await page.keyboard.press("Shift+ArrowRight");
+      await page.waitForTimeout(300);
+      await page.keyboard.press("Shift+ArrowRight");
+      await page.waitForTimeout(300);
+      await page.keyboard.press("o");
+      const length = await page.getByTestId("selection-length").textContent();
+      if (!/^(2 min|1 min 59 s)/.test(length)) faults.push(`${label}: I, two minutes, O selects ${length}`);
+      await page.keyboard.press("p");
+      await page.getByText(/^Saved driveway-/).waitFor({ timeout: 5_000 }).catch(() => faults.push(`${label}: no picture was saved`));
+    } },
+  { name: "timeline-sync", path: () => `/timeline/?sync=front_door,driveway&t=${t(12)}&play=1`, act: async (page, label) => {
+      await inStep(page, label, 2);
+    } },
+  { name: "timeline-sync-four", path: () => `/timeline/?sync=front_door,driveway,side_gate,hall&t=${t(12)}&play=1`, act: async (page, label) => {
+      await page.getByText(/Camera offline since/).first().waitFor({ timeout: 10_000 }).catch(() => faults.push(`${label}: the gap of a camera is not explained`));
+      await inStep(page, label, 3);
+    } },
+  { name: "export-dialog", path: () => `/timeline/?camera=driveway&t=${t(90)}&range=${t(90)}-${t(84)}`, act: async (page) => {
+      await page.getByRole("button", { name: "Export" }).waitFor();
+      await page.keyboard.press("e");
+      await page.getByRole("dialog").getByRole("button", { name: "Front door" }).click();
+      await page.getByRole("switch", { name: "Evidence package" }).click();
+      await page.getByTestId("estimate").getByText(/About/).waitFor();
+    } },
+  { name: "keep-dialog", path: () => `/timeline/?camera=driveway&t=${t(90)}&range=${t(90)}-${t(84)}`, act: async (page) => {
+      await page.getByRole("button", { name: "Keep" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Legal hold" }).click();
+    } },
+  { name: "export-runs", path: () => `/timeline/?camera=driveway&t=${t(90)}&range=${t(90)}-${t(84)}`, act: async (page) => {
+      await page.getByRole("button", { name: "Export" }).click();
+      await page.getByTestId("estimate").getByText(/About/).waitFor();
+      await page.getByRole("button", { name: "Start export" }).click();
+      await page.getByText(/Exporting: \d+ %/).waitFor({ timeout: 6_000 });
+    } },
+  { name: "exports", path: "/exports/", act: async (page) => {
+      await page.getByRole("link", { name: /^Download/ }).first().waitFor();
+    } },
+  { name: "exports-share", path: "/exports/", act: async (page) => {
+      await page.getByRole("button", { name: /^Share/ }).first().click();
+      await page.getByRole("button", { name: "Create and copy link" }).click();
+      await page.getByRole("textbox", { name: "Link" }).waitFor();
+    } },
+  { name: "exports-delete", path: "/exports/", act: async (page) => {
+      await page.getByRole("button", { name: /^Delete/ }).first().click();
+      await page.getByRole("dialog").waitFor();
+    } },
+  { name: "exports-kept", path: "/exports/?tab=kept", act: (page) => page.getByTestId("hold").first().waitFor() },
+  { name: "storage", path: "/system/storage/", tall: true, act: (page) => page.getByText("What would be deleted now, and why").waitFor() },
   { name: "timeline-to-live", path: () => `/timeline/?camera=driveway&t=${t(0.13)}&play=1`, desk: true, act: async (page, label) => {
       await moving(page, "recorded-video", label);
       await page.locator("[data-mode=live]").waitFor({ timeout: 30_000 }).catch(() => faults.push(`${label}: did not catch up with live`));
@@ -119,11 +221,12 @@ const steps = [
   { name: "not-found", path: "/nowhere/", allow: /404/ },
 ];
 
+const only = process.env.PREFIX; // "root" or "ingress", for a quick look
 for (const [prefixName, base] of [["root", ""], ["ingress", "/api/hassio_ingress/abc123"]]) {
   for (const [sizeName, viewport] of Object.entries(sizes)) {
     for (const step of steps) {
       const label = `${step.name}-${sizeName}-${prefixName}`;
-      if (!label.includes(filter) || (step.desk && sizeName !== "desk")) continue;
+      if ((only && only !== prefixName) || !label.includes(filter) || (step.desk && sizeName !== "desk")) continue;
       const context = await browser.newContext({ viewport, bypassCSP: false, hasTouch: sizeName === "phone", reducedMotion: "reduce", timezoneId: "Europe/Berlin" });
       const page = await context.newPage();
       page.on("console", (m) => m.type() === "error" && !step.allow?.test(m.text()) && faults.push(`${label}: console: ${m.text()} ${m.location().url}`));
@@ -138,6 +241,8 @@ for (const [prefixName, base] of [["root", ""], ["ingress", "/api/hassio_ingress
         await step.act?.(page, label);
         await page.waitForTimeout(900);
         await page.screenshot({ path: join(artifacts, `${label}.png`) });
+        if (step.tall) await tallShot(page, viewport, label);
+        await step.after?.(page, label);
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         if (width > viewport.width) faults.push(`${label}: the page is ${width} px wide`);
       } catch (error) {
@@ -148,6 +253,14 @@ for (const [prefixName, base] of [["root", ""], ["ingress", "/api/hassio_ingress
       if (prefixName === "root") await accessibility(step, viewport, base, label);
     }
   }
+}
+
+/** Pages scroll inside the frame of the console, so a whole one needs a window as tall as it is. */
+async function tallShot(page, viewport, label) {
+  const height = await page.evaluate(() => document.documentElement.clientHeight - document.querySelector("main").clientHeight + document.querySelector("main").scrollHeight);
+  await page.setViewportSize({ width: viewport.width, height });
+  await page.waitForTimeout(200);
+  await page.screenshot({ path: join(artifacts, `${label}-tall.png`) });
 }
 
 /** The same page once more with the policy off, for axe is a script from outside. */

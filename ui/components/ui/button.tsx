@@ -10,6 +10,8 @@ const button = cva(
         primary: "bg-accent text-on-accent hover:bg-[#4ce0b9]",
         outline: "border border-line bg-raised text-fg hover:bg-overlay",
         ghost: "text-muted hover:bg-raised hover:text-fg",
+        pressed: "border border-accent/50 bg-accent/10 text-accent hover:bg-accent/20",
+        danger: "border border-alert/60 bg-alert/15 text-[#ff8585] hover:bg-alert/25",
         overlay: "border border-white/20 bg-black/60 text-white hover:bg-black/85",
       },
       size: { default: "h-control px-3", icon: "size-control", wide: "h-10 px-4 text-sm" },

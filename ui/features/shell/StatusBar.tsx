@@ -44,7 +44,7 @@ function Storage() {
   const used = 1 - storage.free_bytes / storage.total_bytes;
   return (
     <Link
-      href="/system/"
+      href="/system/storage/"
       prefetch={false}
       title={`Recordings take ${bytes(storage.recordings_bytes)}; ${bytes(storage.free_bytes)} of ${bytes(storage.total_bytes)} are free`}
       className={cn("inline-flex h-7 items-center gap-1.5 rounded-md border border-line bg-raised px-2 text-xs text-muted hover:text-fg max-md:hidden", used > 0.95 && "border-alert/50 text-alert")}

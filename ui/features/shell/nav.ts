@@ -1,4 +1,4 @@
-import { Braces, CalendarRange, LayoutGrid, ListVideo, type LucideIcon, ServerCog } from "lucide-react";
+import { Braces, CalendarRange, Download, LayoutGrid, ListVideo, type LucideIcon, ServerCog } from "lucide-react";
 
 export interface NavItem {
   href: string;
@@ -6,7 +6,7 @@ export interface NavItem {
   icon: LucideIcon;
   /** second key after "g" */
   key: string;
-  /** not in the phone's bar, where there is room for four */
+  /** not in the phone's bar, where there is room for five */
   desktopOnly?: boolean;
 }
 
@@ -14,6 +14,7 @@ export const nav: readonly NavItem[] = [
   { href: "/", label: "Live", icon: LayoutGrid, key: "l" },
   { href: "/timeline/", label: "Timeline", icon: CalendarRange, key: "t" },
   { href: "/events/", label: "Events", icon: ListVideo, key: "e" },
+  { href: "/exports/", label: "Exports", icon: Download, key: "x" },
   { href: "/system/", label: "System", icon: ServerCog, key: "s" },
   { href: "/api-docs/", label: "API", icon: Braces, key: "a", desktopOnly: true },
 ];

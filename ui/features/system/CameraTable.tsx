@@ -7,7 +7,7 @@ import { cn } from "@/lib/cn";
 import { bitrate, streamSummary } from "@/lib/format";
 import { cameraHref } from "@/lib/links";
 import { duration } from "@/lib/time/duration";
-import { Section } from "./Section";
+import { Section } from "@/components/Section";
 
 const tones = { online: "live", starting: "wait", offline: "bad", disabled: "off" } as const;
 

@@ -1,7 +1,7 @@
 "use client";
 import { Badge, type Tone } from "@/components/ui/badge";
 import type { PluginState } from "@/lib/api/types";
-import { Section } from "./Section";
+import { Section } from "@/components/Section";
 
 const tones: Record<string, Tone> = { running: "live", ready: "live", starting: "warn", backing_off: "warn", failed: "alert", incompatible: "alert" };
 

@@ -4,6 +4,7 @@ import Link from "next/link";
 import type { ReactNode } from "react";
 import { Command } from "@/components/Command";
 import { Failure } from "@/components/Notice";
+import { SystemTabs } from "@/components/SystemTabs";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Button, buttonClass } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
@@ -11,7 +12,7 @@ import { useBootstrap } from "@/hooks/use-bootstrap";
 import { useClock } from "@/hooks/use-clock";
 import { useSystem } from "@/hooks/use-system";
 import { api } from "@/lib/api/client";
-import type { Detector, System, Warning } from "@/lib/api/types";
+import type { Bootstrap, Detector, System, Warning } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { bytes } from "@/lib/format";
 import { duration } from "@/lib/time/duration";
@@ -19,13 +20,22 @@ import { clock, sinceTime } from "@/lib/time/zone";
 import { CameraTable } from "./CameraTable";
 import { PasswordForm } from "./PasswordForm";
 import { PluginTable } from "./PluginTable";
-import { Section } from "./Section";
+import { Section } from "@/components/Section";
 
 /** Page "System": is everything working, and if not, which command helps. */
 export function SystemView() {
   const query = useSystem();
   const boot = useBootstrap().data;
   const system = query.data;
+  return (
+    <>
+      <SystemTabs />
+      <Overview query={query} boot={boot} system={system} />
+    </>
+  );
+}
+
+function Overview({ query, boot, system }: { query: ReturnType<typeof useSystem>; boot: Bootstrap | undefined; system: System | undefined }) {
   if (query.isError && !system) return <Failure error={query.error} retry={() => void query.refetch()} className="h-full" />;
   if (!system || !boot) return <SystemSkeleton />;
   return (

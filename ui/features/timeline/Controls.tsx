@@ -1,33 +1,54 @@
 "use client";
-import { ChevronLeft, ChevronRight, Maximize, Pause, Play, Radio, SkipBack, SkipForward, Volume2, VolumeX, ZoomIn, ZoomOut } from "lucide-react";
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { Camera as CameraIcon, Columns2, Maximize, Radio, SkipBack, SkipForward, Volume2, VolumeX } from "lucide-react";
+import { useSyncExternalStore } from "react";
 import { HeaderSlot } from "@/components/HeaderSlot";
 import { Button } from "@/components/ui/button";
 import { Select } from "@/components/ui/select";
 import type { Camera } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { now } from "@/lib/time/clock";
-import { addDays, clock, dayLabel, dayStart, isoDay, parseDay, zoneName } from "@/lib/time/zone";
-import { RATES, type Session } from "./session";
-import { zoomAround } from "./TimelineCanvas";
+import { DayPicker } from "./DayPicker";
+import type { Selection } from "./selection";
+import type { Session } from "./session";
+import { PlayButton, SelectButton, SpeedSelect, ZoomButtons } from "./ViewButtons";
+import { WallClock } from "./WallClock";
 
 interface ControlsProps {
   session: Session;
+  selection: Selection;
   cameras: Camera[];
   camera: Camera;
   jump: (direction: 1 | -1) => void;
+  picture: { save: () => void; busy: boolean };
+  /** absent where there is only one camera */
+  onSync?: () => void;
   phone: boolean;
 }
 
-export function Controls({ session, cameras, camera, jump, phone }: ControlsProps) {
+export function Controls({ session, selection, cameras, camera, jump, picture, onSync, phone }: ControlsProps) {
   const state = useSyncExternalStore(session.subscribe, session.state, session.state);
   const live = state.mode === "live";
+  const days = <DayPicker store={session.view} playhead={session.playhead} camera={camera} onDay={(day) => session.goDay(day)} />;
+  const tools = (
+    <>
+      <SelectButton selection={selection} store={session.view} playhead={session.playhead} className={cn(phone && "flex-1")} />
+      <Button title="Save this picture  P" aria-keyshortcuts="p" disabled={picture.busy} onClick={picture.save} className={cn(phone && "flex-1")}>
+        <CameraIcon aria-hidden />
+        <span className="md:max-lg:sr-only">Save picture</span>
+      </Button>
+      {onSync && (
+        <Button title="Several cameras at the same time  S" aria-keyshortcuts="s" onClick={onSync} className={cn(phone && "flex-1")}>
+          <Columns2 aria-hidden />
+          Sync
+        </Button>
+      )}
+    </>
+  );
   return (
     <>
-      <HeaderSlot>{!phone && <DayPicker session={session} />}</HeaderSlot>
+      <HeaderSlot>{!phone && days}</HeaderSlot>
       {phone && (
         <div className="flex items-center justify-between gap-2 border-t border-line bg-surface px-2 pt-1.5">
-          <DayPicker session={session} />
+          {days}
           <CameraSelect cameras={cameras} camera={camera} session={session} className="min-w-0 flex-1" />
         </div>
       )}
@@ -35,30 +56,18 @@ export function Controls({ session, cameras, camera, jump, phone }: ControlsProp
         <Button variant="ghost" size="icon" aria-label="Previous event" title="Previous event  [" aria-keyshortcuts="[" onClick={() => jump(-1)}>
           <SkipBack aria-hidden />
         </Button>
-        <Button variant="ghost" size="icon" aria-label={state.wantPlay ? "Pause" : "Play"} title="Space" aria-keyshortcuts="Space" onClick={() => session.togglePlay()} className="text-fg">
-          {state.wantPlay ? <Pause className="fill-current" aria-hidden /> : <Play className="fill-current" aria-hidden />}
-        </Button>
+        <PlayButton playing={state.wantPlay} onClick={() => session.togglePlay()} />
         <Button variant="ghost" size="icon" aria-label="Next event" title="Next event  ]" aria-keyshortcuts="]" onClick={() => jump(1)}>
           <SkipForward aria-hidden />
         </Button>
-        <WallClock session={session} />
+        <WallClock playhead={session.playhead} />
         <div className="flex-1" />
         {!phone && (
           <>
-            <CameraSelect cameras={cameras} camera={camera} session={session} className="w-44" />
-            <Button variant="ghost" size="icon" aria-label="Zoom out" title="Zoom out  −" aria-keyshortcuts="-" onClick={() => zoomAround(session.view, session.playhead, 2)}>
-              <ZoomOut aria-hidden />
-            </Button>
-            <Button variant="ghost" size="icon" aria-label="Zoom in" title="Zoom in  +" aria-keyshortcuts="+" onClick={() => zoomAround(session.view, session.playhead, 0.5)}>
-              <ZoomIn aria-hidden />
-            </Button>
-            <Select label="Speed" value={String(state.rate)} onChange={(event) => session.setRate(Number(event.target.value))} disabled={live} className={cn("w-[76px]", live && "opacity-45")}>
-              {RATES.map((rate) => (
-                <option key={rate} value={rate}>
-                  {rate} ×
-                </option>
-              ))}
-            </Select>
+            {tools}
+            <CameraSelect cameras={cameras} camera={camera} session={session} className="ml-1 w-36 lg:w-44" />
+            <ZoomButtons store={session.view} playhead={session.playhead} />
+            <SpeedSelect rate={state.rate} onChange={(rate) => session.setRate(rate)} disabled={live} />
           </>
         )}
         <Button variant="ghost" size="icon" aria-label={state.muted ? "Sound on" : "Sound off"} aria-pressed={!state.muted} title="Sound  M" onClick={() => session.setMuted(!state.muted)}>
@@ -69,38 +78,13 @@ export function Controls({ session, cameras, camera, jump, phone }: ControlsProp
             <Maximize aria-hidden />
           </Button>
         )}
-        <Button aria-pressed={live} title="Now  N" aria-keyshortcuts="n" onClick={() => session.goLive()} className={cn(live && "border-accent/50 bg-accent/10 text-accent hover:bg-accent/10")}>
+        <Button aria-pressed={live} title="Now  N" aria-keyshortcuts="n" onClick={() => session.goLive()} variant={live ? "pressed" : "outline"}>
           <Radio aria-hidden />
           Live
         </Button>
       </div>
+      {phone && <div className="flex gap-1.5 bg-surface px-2 pb-1.5">{tools}</div>}
     </>
-  );
-}
-
-/** Exact wall clock of the picture, written each frame without React. */
-function WallClock({ session }: { session: Session }) {
-  const day = useRef<HTMLSpanElement>(null);
-  const time = useRef<HTMLTimeElement>(null);
-  useEffect(() => {
-    let frame = 0;
-    const draw = () => {
-      frame = requestAnimationFrame(draw);
-      const wall = session.playhead.wall;
-      const text = clock(wall);
-      if (!time.current || !day.current || time.current.textContent === text) return;
-      time.current.textContent = text;
-      time.current.dateTime = new Date(wall).toISOString();
-      day.current.textContent = dayLabel(wall);
-    };
-    draw();
-    return () => cancelAnimationFrame(frame);
-  }, [session]);
-  return (
-    <span className="ml-1 whitespace-nowrap leading-tight" title={zoneName()} data-testid="wall-clock">
-      <time ref={time} className="text-lg font-semibold" />
-      <span ref={day} className="text-xs text-muted max-md:block md:ml-2" />
-    </span>
   );
 }
 
@@ -113,36 +97,5 @@ function CameraSelect({ cameras, camera, session, className }: { cameras: Camera
         </option>
       ))}
     </Select>
-  );
-}
-
-/** The day near the right edge of the view (near, for days of 23 hours), so that just after midnight it is today. */
-function DayPicker({ session }: { session: Session }) {
-  const shown = useSyncExternalStore(
-    session.view.subscribe,
-    () => dayStart(Math.min(session.view.get().t0 + session.view.get().span * 0.9, now())),
-    () => 0,
-  );
-  const today = dayStart(now());
-  return (
-    <div className="flex items-center gap-0.5">
-      <Button variant="ghost" size="icon" aria-label="Previous day" onClick={() => session.goDay(addDays(shown, -1))} className="md:size-7">
-        <ChevronLeft aria-hidden />
-      </Button>
-      <input
-        type="date"
-        aria-label="Day"
-        value={isoDay(shown)}
-        max={isoDay(today)}
-        onChange={(event) => {
-          const day = parseDay(event.target.value);
-          if (day !== undefined && day <= today) session.goDay(day);
-        }}
-        className="h-control rounded-md border border-line bg-raised px-2 text-fg hover:bg-overlay md:h-7"
-      />
-      <Button variant="ghost" size="icon" aria-label="Next day" disabled={shown >= today} onClick={() => session.goDay(addDays(shown, 1))} className="md:size-7">
-        <ChevronRight aria-hidden />
-      </Button>
-    </div>
   );
 }

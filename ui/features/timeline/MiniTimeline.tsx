@@ -38,7 +38,7 @@ export function MiniTimeline({ className }: { className?: string }) {
         store={store}
         rowHeight={ROW}
         labels="side"
-        onSeek={(t, camera, done) => done && router.push(timelineHref({ camera, t, play: true }))}
+        onSeek={(t, camera, how) => how !== "drag" && router.push(timelineHref({ camera, t, play: true }))}
       />
     </section>
   );

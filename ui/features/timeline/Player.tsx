@@ -6,14 +6,14 @@ import { LiveWithFallback } from "@/components/LiveWithFallback";
 import { Button } from "@/components/ui/button";
 import type { Camera } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { gapReason } from "@/lib/format";
-import { now } from "@/lib/time/clock";
 import { duration } from "@/lib/time/duration";
-import { clock } from "@/lib/time/zone";
+import { clock, dateTime } from "@/lib/time/zone";
 import type { Still } from "@/lib/player/recorded-player";
 import type { TimelineRow } from "@/lib/timeline/decode";
-import { hit, nextRecorded, previousRecorded } from "./engine";
+import { nextRecorded, previousRecorded } from "./engine";
+import { PreviewPicture } from "./PreviewPicture";
 import type { Session } from "./session";
+import { footageAt, gapSentence } from "./words";
 
 interface PlayerProps {
   session: Session;
@@ -49,11 +49,12 @@ export function Player({ session, camera, row, className }: PlayerProps) {
           <LiveWithFallback key={camera.id} camera={camera} muted={state.muted} />
         </div>
       )}
+      <PeekOverlay session={session} camera={camera} row={row} />
       {!live && <RecordedOverlay session={session} row={row} camera={camera} />}
       <Button variant="overlay" size="icon" aria-label="Full screen" onClick={() => session.toggleFullscreen()} className="absolute right-2 top-2 md:hidden">
         <Maximize aria-hidden />
       </Button>
-      <div className="pointer-events-none absolute left-2 top-2 flex items-center gap-1.5">
+      <div className="pointer-events-none absolute left-2 top-2 z-[6] flex items-center gap-1.5">
         <span className="inline-flex h-6 items-center gap-1.5 rounded-sm bg-black/65 px-2 font-medium text-white">
           {live && <StatusDot tone={camera.state === "online" ? "live" : "bad"} />}
           {camera.name}
@@ -77,6 +78,20 @@ function stillOn(canvas: HTMLCanvasElement): Still {
       canvas.style.display = "none";
     },
   };
+}
+
+/** While someone drags: the small picture of the instant, in place of the video. */
+function PeekOverlay({ session, camera, row }: { session: Session; camera: Camera; row: TimelineRow | undefined }) {
+  const t = useSyncExternalStore(session.peek.subscribe, session.peek.get, session.peek.get);
+  const found = t === undefined ? undefined : footageAt(row, t);
+  const gap = found?.what === "gap" ? gapSentence(found.reason, found.start, found.end) : found?.what === "nothing" ? "Nothing recorded" : undefined;
+  return (
+    <div className={cn("absolute inset-0 z-[5] bg-black", t === undefined && "hidden")} data-testid="peek">
+      <PreviewPicture camera={camera.id} t={gap ? undefined : t} className="absolute inset-0 size-full" />
+      {gap && <p className="absolute inset-0 grid place-items-center p-4 text-center font-medium text-white">{gap}</p>}
+      {t !== undefined && <p className="absolute bottom-3 left-1/2 -translate-x-1/2 whitespace-nowrap rounded-sm bg-black/75 px-2.5 py-1 text-sm font-semibold text-white">{dateTime(t)}</p>}
+    </div>
+  );
 }
 
 function RecordedOverlay({ session, row, camera }: { session: Session; row: TimelineRow | undefined; camera: Camera }) {
@@ -127,10 +142,10 @@ function RecordedOverlay({ session, row, camera }: { session: Session; row: Time
 
 function NoFootage({ session, row }: { session: Session; row: TimelineRow | undefined }) {
   const t = session.playhead.wall;
-  const found = row ? hit({ ...row, events: emptyEvents(row) }, t, 0, now()) : undefined;
+  const found = footageAt(row, t);
   const next = row && nextRecorded(row.recordings, t);
   const previous = row && previousRecorded(row.recordings, t);
-  const why = found?.what === "gap" && found.reason ? gapReason(found.reason) : undefined;
+  const why = found?.what === "gap" && found.reason ? gapSentence(found.reason, found.start, found.end) : undefined;
   return (
     <Message title={`Nothing was recorded at ${clock(t)}`} detail={why}>
       {previous && (
@@ -145,12 +160,6 @@ function NoFootage({ session, row }: { session: Session; row: TimelineRow | unde
       )}
     </Message>
   );
-}
-
-/** The row's gaps decide here, whatever event lies over them. */
-function emptyEvents(row: TimelineRow): TimelineRow["events"] {
-  const none = new Float64Array(0);
-  return { ...row.events, id: [], start: none, end: none, maxEnd: none };
 }
 
 function Message({ title, detail, alert = false, children }: { title: string; detail?: string; alert?: boolean; children?: ReactNode }) {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { TimelinePayload } from "@/lib/api/types";
 import { decodeTimeline, Severity, type TimelineRow } from "@/lib/timeline/decode";
-import { bins, clampView, Cover, eventAt, hit, MAX_SPAN, MIN_SPAN, neighbourEvent, nextRecorded, panBy, reveal, ticks, timeAt, xAt, zoomAt, type View } from "./engine";
+import { addDays, setZone } from "@/lib/time/zone";
+import { bins, clampView, Cover, coverOf, DAY, eventAt, hit, MAX_SPAN, MIN_SPAN, neighbourEvent, nextRecorded, panBy, reveal, ticks, timeAt, xAt, zoomAt, type View } from "./engine";
 
 const S = 1000;
 const NOW = 1_000_000 * S;
@@ -88,10 +89,31 @@ describe("bins", () => {
     expect(b.cover[11]).toBe(Cover.recorded);
   });
 
+  it("tell gaps apart by whose doing they are, and draw the one going on up to now", () => {
+    const r = row([[0, 4]], [[4, 6], [6, 8], [8, 9]]);
+    r.gaps.reason = ["offline", "disk", "disabled"];
+    r.gaps.end[2] = Infinity;
+    expect([...bins(r, view(0, 12), 10 * S).cover]).toEqual([2, 2, 2, 2, 1, 1, 3, 3, 4, 4, 0, 0]);
+    expect(coverOf("loss")).toBe(Cover.gap);
+    expect(hit(r, 9.5 * S, 0, 10 * S)).toEqual({ what: "gap", reason: "disabled", start: 8 * S, end: Infinity });
+  });
+
+  it("draw counts per bucket as bars that rise with the number", () => {
+    const wide = row([[0, 100]]);
+    wide.density = { start: Float64Array.from([0, 20 * S, 30 * S]), bucket: 10 * S, count: Uint32Array.from([1, 40, 0]), label: ["motion", "person", ""], severity: Uint8Array.from([Severity.motion, Severity.alert, 0]), peak: 40 };
+    const b = bins(wide, { t0: 0, span: 50 * S, width: 5 }, NOW);
+    expect([...b.severity]).toEqual([Severity.motion, 0, Severity.alert, 0, 0]);
+    expect(b.level[2]).toBe(255);
+    expect(b.level[0]).toBeGreaterThan(60);
+    expect(b.level[0]).toBeLessThan(b.level[2]!);
+    expect(hit(wide, 25 * S, 0, NOW)).toEqual({ what: "density", index: 1 });
+    expect(hit(wide, 35 * S, 0, NOW)).toEqual({ what: "recorded" });
+  });
+
   it("leave no hole where two thousand events fill a day", () => {
     const events = Array.from({ length: 2000 }, (_, i) => ({ at: i * 43.2, length: 20 }));
     const dense = row([[0, 86_400]], [], events);
-    const b = bins(dense, { t0: 0, span: MAX_SPAN, width: 1280 }, NOW);
+    const b = bins(dense, { t0: 0, span: DAY, width: 1280 }, NOW);
     expect(b.severity).toHaveLength(1280);
     expect(b.severity.every((v) => v === Severity.alert)).toBe(true);
   });
@@ -136,7 +158,7 @@ describe("the view", () => {
     expect(xAt(v, 1300 * S)).toBe(300);
   });
 
-  it("zooms around the pointer, between a minute and a day", () => {
+  it("zooms around the pointer, between a minute and a month", () => {
     const z = zoomAt(v, 150, 0.5);
     expect(z.span).toBe(300 * S);
     expect(timeAt(z, 150)).toBe(timeAt(v, 150));
@@ -158,10 +180,14 @@ describe("the view", () => {
 
   it("has ticks at round local times", () => {
     const offset = 5.5 * 3600 * S;
-    const day: View = { t0: 0, span: MAX_SPAN, width: 1280 };
-    const major = ticks(day, offset).filter((t) => t.major);
+    const day: View = { t0: 0, span: DAY, width: 1280 };
+    const major = ticks(day, offset, addDays).filter((t) => t.major);
     expect(major.every((t) => (t.t + offset) % (2 * 3600 * S) === 0)).toBe(true);
     expect(major.length).toBeGreaterThan(6);
-    expect(ticks({ t0: 0, span: 60 * S, width: 1280 }, 0).filter((t) => t.major)).toHaveLength(13);
+    setZone("Europe/Berlin");
+    const autumn = Date.parse("2026-10-20T22:00:00Z");
+    const days = ticks({ t0: autumn, span: 10 * DAY, width: 1280 }, 0, addDays);
+    expect(days.map((t) => (t.t - autumn) / 3_600_000)).toEqual([0, 24, 48, 72, 96, 121, 145, 169, 193, 217]);
+    expect(ticks({ t0: 0, span: 60 * S, width: 1280 }, 0, addDays).filter((t) => t.major)).toHaveLength(13);
   });
 });

@@ -5,13 +5,15 @@ import { Gestures } from "./gestures";
 let view: View;
 const scrub = vi.fn();
 const tap = vi.fn();
+const mark = vi.fn();
 let gestures: Gestures;
 
 beforeEach(() => {
   view = { t0: 0, span: 3_600_000, width: 1000 };
   scrub.mockReset();
   tap.mockReset();
-  gestures = new Gestures({ view: () => view, setView: (v) => (view = v), scrubs: (_, y) => y < 24, scrub, tap });
+  mark.mockReset();
+  gestures = new Gestures({ view: () => view, setView: (v) => (view = v), scrubs: (_, y) => y < 24, scrub, tap, mark });
 });
 
 describe("Gestures", () => {
@@ -31,6 +33,16 @@ describe("Gestures", () => {
     gestures.up(1, 400, 50);
     expect(tap).not.toHaveBeenCalled();
     expect(timeAt(view, 400)).toBeCloseTo(under, 3);
+  });
+
+  it("marks a stretch with Shift, in whichever direction", () => {
+    gestures.down(1, 500, 50, true);
+    gestures.move(1, 503, 50);
+    gestures.move(1, 400, 50);
+    gestures.up(1, 400, 50);
+    expect(mark.mock.calls).toEqual([[1_440_000, 1_800_000]]);
+    expect(tap).not.toHaveBeenCalled();
+    expect(view.t0).toBe(0);
   });
 
   it("scrubs from the axis and says when it is done", () => {

@@ -11,6 +11,8 @@ export interface GestureTarget {
   scrubs(x: number, y: number): boolean;
   scrub(t: number, done: boolean): void;
   tap(x: number, y: number): void;
+  /** Shift and drag marks a stretch of time; absent where nothing can be done with one. */
+  mark?(from: number, to: number): void;
 }
 
 interface Pointer {
@@ -20,7 +22,7 @@ interface Pointer {
 
 export class Gestures {
   #pointers = new Map<number, Pointer>();
-  #mode: "none" | "press" | "pan" | "scrub" | "pinch" = "none";
+  #mode: "none" | "press" | "pan" | "scrub" | "pinch" | "mark" = "none";
   #origin: Pointer = { x: 0, y: 0 };
 
   constructor(private readonly target: GestureTarget) {}
@@ -29,10 +31,11 @@ export class Gestures {
     return this.#mode !== "none";
   }
 
-  down(id: number, x: number, y: number): void {
+  down(id: number, x: number, y: number, shift = false): void {
     this.#pointers.set(id, { x, y });
     this.#origin = { x, y };
     if (this.#pointers.size === 2) this.#mode = "pinch";
+    else if (shift && this.target.mark) this.#mode = "mark";
     else if (this.target.scrubs(x, y)) {
       this.#mode = "scrub";
       this.target.scrub(timeAt(this.target.view(), x), false);
@@ -47,6 +50,7 @@ export class Gestures {
     if (this.#mode === "press" && Math.hypot(x - this.#origin.x, y - this.#origin.y) > SLOP_PX) this.#mode = "pan";
     if (this.#mode === "pan") this.target.setView(panBy(this.target.view(), x - last.x));
     if (this.#mode === "scrub") this.target.scrub(timeAt(this.target.view(), x), false);
+    if (this.#mode === "mark") this.#mark(x);
   }
 
   up(id: number, x: number, y: number): void {
@@ -67,6 +71,12 @@ export class Gestures {
     const view = this.target.view();
     if (shift || Math.abs(dx) > Math.abs(dy)) this.target.setView(panBy(view, -(Math.abs(dx) > Math.abs(dy) ? dx : dy)));
     else this.target.setView(zoomAt(view, x, Math.exp(Math.max(-120, Math.min(120, dy)) * 0.0025)));
+  }
+
+  #mark(x: number): void {
+    const view = this.target.view();
+    const [a, b] = [timeAt(view, this.#origin.x), timeAt(view, x)];
+    if (Math.abs(x - this.#origin.x) > SLOP_PX) this.target.mark?.(Math.min(a, b), Math.max(a, b));
   }
 
   #pinch(id: number, x: number, y: number): void {

@@ -1,9 +1,17 @@
 // Puts bins on a canvas. Colours are fixed tokens (globals.css); height says the same as colour: the more severe, the taller.
-import { clock, zoneOffset } from "@/lib/time/zone";
+import type { HoldKind } from "@/lib/api/recording-types";
+import { addDays, clock, shortDay, zoneOffset } from "@/lib/time/zone";
 import { Severity, type TimelineRow } from "@/lib/timeline/decode";
-import { bins, Cover, ticks, xAt, type View } from "./engine";
+import { bins, Cover, DAY, ticks, xAt, type View } from "./engine";
 
 export const AXIS = 24;
+
+/** Footage of a camera that is kept beyond retention. */
+export interface Mark {
+  from: number;
+  to: number;
+  kind: HoldKind;
+}
 
 export interface Geometry {
   /** CSS pixels */
@@ -22,13 +30,19 @@ const colours = {
   recorded: rgba("#1e242d"),
   strip: rgba("#4a5a72"),
   gap: rgba("#000000"),
-  gapEdge: rgba("#3a2226"),
   seam: rgba("#0a0c0f"),
   severity: { [Severity.motion]: rgba("#536580"), [Severity.detection]: rgba("#f0a93b"), [Severity.alert]: rgba("#f25757") } as Record<number, number>,
 };
 
 /** Share of the row's height that a block takes, from the bottom strip upwards. */
 const rise: Record<number, number> = { [Severity.motion]: 0.36, [Severity.detection]: 0.68, [Severity.alert]: 1 };
+
+/** A gap's hatching says whose doing it is, to those too who do not see its colour. The period of all patterns divides 56. */
+const gapInk: Record<number, { colour: number; on: (x: number, y: number) => boolean }> = {
+  [Cover.gap]: { colour: rgba("#7a353c"), on: (x, y) => (x + y) % 8 < 2 },
+  [Cover.recorderGap]: { colour: rgba("#7d5a22"), on: (x, y) => (x + 56 - (y % 56)) % 8 < 2 },
+  [Cover.off]: { colour: rgba("#3d4a5e"), on: (x, y) => x % 7 < 2 && y % 7 < 2 },
+};
 
 function paintRow(image: ImageData, row: TimelineRow, view: View, now: number, dpr: number): void {
   const pixels = new Uint32Array(image.data.buffer);
@@ -37,24 +51,45 @@ function paintRow(image: ImageData, row: TimelineRow, view: View, now: number, d
   const strip = Math.round(3 * dpr);
   const pad = Math.round(2 * dpr);
   const body = height - strip - pad;
+  // Patterns are fixed to the time below them: panning moves them along.
+  const phase = Math.round((view.t0 / view.span) * view.width) % Math.round(56 * dpr);
   for (let x = 0; x < width; x++) {
-    const cover = b.cover[x];
-    const back = cover === Cover.recorded ? colours.recorded : cover === Cover.gap ? colours.gap : colours.nothing;
-    const foot = cover === Cover.recorded ? colours.strip : cover === Cover.gap ? colours.gapEdge : colours.nothing;
-    const level = b.severity[x]!;
-    const block = b.seam[x] ? colours.seam : colours.severity[level];
-    const top = level ? pad + Math.round(body * (1 - rise[level]!)) : height;
+    const cover = b.cover[x]!;
+    const gap = gapInk[cover];
+    const back = cover === Cover.recorded ? colours.recorded : gap ? colours.gap : colours.nothing;
+    const foot = cover === Cover.recorded ? colours.strip : gap ? gap.colour : colours.nothing;
+    const severity = b.severity[x]!;
+    const block = b.seam[x] ? colours.seam : colours.severity[severity];
+    const share = b.level[x] ? b.level[x]! / 255 : rise[severity];
+    const top = severity && share ? pad + Math.round(body * (1 - share)) : height;
+    const column = Math.floor((x + phase) / dpr);
     for (let y = 0, at = x; y < height; y++, at += width) {
       if (y < pad / 2) pixels[at] = colours.nothing;
       else if (y >= height - strip) pixels[at] = foot;
       else if (y >= top && block !== undefined) pixels[at] = block;
-      else pixels[at] = back;
+      else pixels[at] = gap?.on(column, Math.floor(y / dpr)) ? gap.colour : back;
     }
   }
 }
 
+/** A line over what is kept; legal holds have a thicker one with ends. */
+function paintMarks(context: CanvasRenderingContext2D, marks: readonly Mark[], view: View, top: number, dpr: number): void {
+  for (const mark of marks) {
+    const x0 = Math.max(-4, xAt(view, mark.from));
+    const x1 = Math.min(view.width + 4, xAt(view, mark.to));
+    if (x1 < 0 || x0 > view.width) continue;
+    const legal = mark.kind === "legal";
+    context.fillStyle = legal ? "#e6e9ee" : "#5aa2f7";
+    const width = Math.max(3 * dpr, x1 - x0);
+    context.fillRect(x0, top, width, (legal ? 3 : 2) * dpr);
+    if (!legal) continue;
+    context.fillRect(x0, top, 2 * dpr, 7 * dpr);
+    context.fillRect(x0 + width - 2 * dpr, top, 2 * dpr, 7 * dpr);
+  }
+}
+
 /** Paints axis and rows. `view.width` is in CSS pixels. */
-export function paint(context: CanvasRenderingContext2D, rows: (TimelineRow | undefined)[], view: View, now: number, g: Geometry): void {
+export function paint(context: CanvasRenderingContext2D, rows: (TimelineRow | undefined)[], marks: (readonly Mark[])[], view: View, now: number, g: Geometry): void {
   const width = Math.max(1, Math.round(view.width * g.dpr));
   const rowHeight = Math.round(g.rowHeight * g.dpr);
   const device: View = { ...view, width };
@@ -65,7 +100,9 @@ export function paint(context: CanvasRenderingContext2D, rows: (TimelineRow | un
     if (!row) return;
     const image = context.createImageData(width, rowHeight - Math.round(g.dpr));
     paintRow(image, row, device, now, g.dpr);
-    context.putImageData(image, 0, Math.round(AXIS * g.dpr) + i * rowHeight);
+    const top = Math.round(AXIS * g.dpr) + i * rowHeight;
+    context.putImageData(image, 0, top);
+    paintMarks(context, marks[i] ?? [], device, top, g.dpr);
   });
   paintAxis(context, rows.length, view, now, g);
 }
@@ -76,7 +113,7 @@ function paintAxis(context: CanvasRenderingContext2D, rows: number, view: View, 
   context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
   context.textBaseline = "middle";
   const seconds = view.span < 600_000;
-  for (const tick of ticks(view, zoneOffset(view.t0))) {
+  for (const tick of ticks(view, zoneOffset(view.t0), addDays)) {
     const x = Math.round(xAt(view, tick.t)) + 0.5;
     context.strokeStyle = tick.major ? "#98a2b326" : "#98a2b312";
     context.beginPath();
@@ -84,8 +121,9 @@ function paintAxis(context: CanvasRenderingContext2D, rows: number, view: View, 
     context.lineTo(x, tick.major ? bottom : AXIS);
     context.stroke();
     if (tick.major) {
-      context.fillStyle = "#98a2b3";
-      context.fillText(clock(tick.t, seconds), x + 4, AXIS / 2);
+      const midnight = view.span > DAY / 2 && addDays(tick.t, 0) === tick.t;
+      context.fillStyle = midnight ? "#e6e9ee" : "#98a2b3";
+      context.fillText(midnight ? shortDay(tick.t) : clock(tick.t, seconds), x + 4, AXIS / 2);
     }
   }
   const edge = xAt(view, now);

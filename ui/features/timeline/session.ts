@@ -1,7 +1,8 @@
 import { Playhead } from "@/lib/player/playhead";
 import { RecordedPlayer, type RecordedState, type Still } from "@/lib/player/recorded-player";
 import { now } from "@/lib/time/clock";
-import { centreOn, reveal } from "./engine";
+import { centreOn, DAY, reveal, type View } from "./engine";
+import { Peek } from "./peek";
 import { ViewStore } from "./view-store";
 
 export interface SessionState {
@@ -19,7 +20,6 @@ const START_SPAN = 2 * 3_600_000;
 /** A place this close to now is now. */
 const LIVE_MS = 3_000;
 export const RATES = [0.25, 0.5, 1, 2, 4, 8];
-const SCRUB_MS = 120;
 const NOTE_MS = 2_500;
 /** The timeline may be slow or fail; the video is then asked for all the same. */
 const FIRST_ANSWER_MS = 1_500;
@@ -31,6 +31,7 @@ const FIRST_ANSWER_MS = 1_500;
 export class Session {
   readonly playhead: Playhead;
   readonly view: ViewStore;
+  readonly peek = new Peek();
   #state: SessionState;
   #player: RecordedPlayer | undefined;
   /** opens the first place once it is known what was recorded there: asking blindly ends in a 404 where nothing was */
@@ -39,18 +40,19 @@ export class Session {
   #nextFootage: (camera: string, wall: number) => number | undefined = (_, wall) => wall;
   #listeners = new Set<() => void>();
   #moved = new Set<() => void>();
-  #scrubTimer: ReturnType<typeof setTimeout> | undefined;
-  #scrubTo = 0;
+  #scrubbing = false;
+  #resumeAfter = false;
   #noteTimer: ReturnType<typeof setTimeout> | undefined;
   #stage: HTMLElement | undefined;
 
-  constructor(camera: string, t: number | undefined, play: boolean) {
+  /** `before` is the view of the mode one comes from. */
+  constructor(camera: string, t: number | undefined, play: boolean, before?: View) {
     const live = t === undefined || t > now() - LIVE_MS;
     const wall = live ? now() : t;
     this.playhead = new Playhead(wall);
     const view = { t0: wall - START_SPAN * (live ? 0.97 : 0.5), span: START_SPAN, width: 1 };
     this.view = new ViewStore(view, now);
-    this.view.set({ ...view, t0: view.t0 - 1 }); // clamped to now
+    this.view.set(reveal(before ?? { ...view, t0: view.t0 - 1 }, wall)); // clamped to now
     const recorded: RecordedState = { phase: "idle", wantPlay: play, rate: 1, stream: "main" };
     this.#state = { camera, mode: live ? "live" : "recorded", wantPlay: play || live, muted: true, rate: 1, recorded };
   }
@@ -104,7 +106,7 @@ export class Session {
       if (mode === "live") this.playhead.set(now());
       const moved = this.playhead.wall - last;
       last = this.playhead.wall;
-      if (mode === "recorded" && recorded.phase === "playing" && moved > 3_000 && this.#scrubTimer === undefined) this.#note(moved);
+      if (mode === "recorded" && recorded.phase === "playing" && moved > 3_000 && !this.#scrubbing) this.#note(moved);
       const moving = mode === "live" || recorded.phase === "playing";
       // Only what was in sight is followed: someone who panned away to look is left alone.
       if (moving && moved > 0) this.#keepInSight(moved);
@@ -114,26 +116,33 @@ export class Session {
 
   /** Goes to a wall-clock time, of another camera if one is named; near now that is live. */
   seek(t: number, camera: string = this.#state.camera, play = true): void {
-    clearTimeout(this.#scrubTimer);
-    this.#scrubTimer = undefined;
+    this.#scrubbing = false;
     if (t > now() - LIVE_MS) return this.goLive(camera);
     this.#openFirst = undefined;
     this.#set({ camera, mode: "recorded", wantPlay: play, skipped: undefined });
     this.playhead.set(t);
     this.view.set(reveal(this.view.get(), t));
+    this.peek.release();
     this.#player?.open(camera, t, play);
+    if (this.#player?.state().phase === "nothing") this.peek.settled();
     this.#tellMoved();
   }
 
-  /** While dragging: pictures as fast as they come, playback after the release. */
+  /** While dragging: small pictures as fast as they come; the recording is opened on release. */
   scrub(t: number): void {
-    this.#scrubTo = t;
+    if (!this.#scrubbing) {
+      this.#scrubbing = true;
+      this.#resumeAfter = this.#state.mode === "live" || this.#state.wantPlay;
+      this.#player?.freeze();
+      if (this.#state.mode === "live") this.#set({ mode: "recorded" });
+    }
     this.playhead.set(t);
-    if (this.#state.mode === "live") this.#set({ mode: "recorded" });
-    this.#scrubTimer ??= setTimeout(() => {
-      this.#scrubTimer = undefined;
-      this.#player?.open(this.#state.camera, this.#scrubTo, false);
-    }, SCRUB_MS);
+    this.peek.show(t);
+  }
+
+  /** The drag ended at `t`: the recording from there, playing if it played before. */
+  drop(t: number): void {
+    this.seek(t, undefined, this.#resumeAfter);
   }
 
   /** Another camera at the same time. */
@@ -148,6 +157,7 @@ export class Session {
   }
 
   goLive(camera: string = this.#state.camera): void {
+    this.peek.hide();
     this.#player?.pause();
     this.playhead.set(now());
     this.#set({ camera, mode: "live", wantPlay: true });
@@ -157,10 +167,10 @@ export class Session {
 
   goDay(start: number): void {
     const noon = start + 12 * 3_600_000;
-    this.view.set(centreOn({ ...this.view.get(), span: 86_400_000 }, noon));
+    this.view.set(centreOn({ ...this.view.get(), span: DAY }, noon));
     const first = this.#nextFootage(this.#state.camera, start);
     this.seek(first ?? start, undefined, false);
-    this.view.set(centreOn({ ...this.view.get(), span: 86_400_000 }, noon));
+    this.view.set(centreOn({ ...this.view.get(), span: DAY }, noon));
   }
 
   play(): void {
@@ -205,6 +215,16 @@ export class Session {
     this.#player?.step(frames, fps);
   }
 
+  /** Time inside the picture on the screen: the recording's own, not where the playhead was asked to be. */
+  shown(fps: number): number {
+    return this.#player?.shownWall(fps) ?? this.playhead.wall;
+  }
+
+  /** The live picture's element, to take the very picture from that is on the screen. */
+  liveVideo(): HTMLVideoElement | undefined {
+    return this.#stage?.querySelector<HTMLVideoElement>("[data-live-phase] video") ?? undefined;
+  }
+
   setMuted(muted: boolean): void {
     this.#set({ muted });
   }
@@ -224,6 +244,8 @@ export class Session {
   #onPlayer(recorded: RecordedState): void {
     this.#set({ recorded, wantPlay: this.#state.mode === "live" ? this.#state.wantPlay : recorded.wantPlay, rate: recorded.rate });
     if (recorded.phase === "at_live" && recorded.wantPlay && this.#state.mode === "recorded") this.goLive();
+    if (this.#scrubbing) return;
+    if (recorded.phase !== "loading" && recorded.phase !== "seeking") this.peek.settled();
     if (recorded.phase === "paused" || recorded.phase === "nothing") this.#tellMoved();
   }
 

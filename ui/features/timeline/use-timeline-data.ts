@@ -1,12 +1,11 @@
 "use client";
 import { useQueries } from "@tanstack/react-query";
 import { useMemo, useState, useSyncExternalStore } from "react";
-import { timelineDayQuery } from "@/lib/queries/timeline";
+import { timelineBlockQuery, timelineDayQuery } from "@/lib/queries/timeline";
 import { now } from "@/lib/time/clock";
-import { dayStart } from "@/lib/time/zone";
 import { joinDays, type TimelineDay, type TimelineRow } from "@/lib/timeline/decode";
 import { nextRecorded } from "./engine";
-import type { ViewStore } from "./view-store";
+import { BLOCK, chunkAt, chunkKey, parseChunks, type ViewStore } from "./view-store";
 
 /** Footage younger than this may be on disk and not yet in the answer we hold. */
 const FRESH_MS = 30_000;
@@ -20,13 +19,17 @@ export interface TimelineData {
   nextFootage: (camera: string, wall: number) => number | undefined;
 }
 
-/** Rows of the days in sight and of the day the playhead is in. */
-export function useTimelineData(cameras: string[], store: ViewStore, playheadDay?: number): TimelineData {
-  const visible = useSyncExternalStore(store.subscribe, store.days, store.days);
-  const dayKey = playheadDay === undefined ? visible : `${visible},${dayStart(playheadDay)}`;
-  const days = useMemo(() => [...new Set(dayKey.split(",").map(Number))].sort((a, b) => a - b), [dayKey]);
+/** Rows of the days in sight and of the day the playhead is in; of wide views, blocks of days with counts of events. */
+export function useTimelineData(cameras: string[], store: ViewStore, playhead?: number): TimelineData {
+  const visible = useSyncExternalStore(store.subscribe, store.chunks, store.chunks);
+  const key = useMemo(() => {
+    const { bucket, from } = parseChunks(visible);
+    const all = playhead === undefined ? from : [...from, chunkAt(bucket, playhead)];
+    return chunkKey({ bucket, from: [...new Set(all)].sort((a, b) => a - b) });
+  }, [visible, playhead]);
+  const { bucket, from: chunks } = useMemo(() => parseChunks(key), [key]);
   const { loaded, loading, error, refetch } = useQueries({
-    queries: days.map((day) => timelineDayQuery(cameras, day)),
+    queries: chunks.map((from) => (bucket ? timelineBlockQuery(cameras, from, from + BLOCK, bucket) : timelineDayQuery(cameras, from))),
     combine: (results) => ({
       loaded: results.map((r) => r.data),
       loading: results.some((r) => r.isLoading),

@@ -88,6 +88,17 @@ export class ApiClient {
   }
 
   async request<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+    const response = await this.#send(method, path, body, signal);
+    if (response.status === 204) return undefined as T; // callers of such operations ask for void
+    return (await response.json()) as T; // shape is the server's contract, see types.ts
+  }
+
+  /** A resource that is no JSON, such as a picture, with its headers. */
+  raw(path: string, signal?: AbortSignal): Promise<Response> {
+    return this.#send("GET", path, undefined, signal);
+  }
+
+  async #send(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const stale = this.#token === "" || now() >= this.#expires;
     if (stale && !(await this.refresh())) throw new ApiError(401, "Unauthorized", "Please sign in.");
     let response = await this.#fetch(method, path, body, signal);
@@ -96,12 +107,11 @@ export class ApiClient {
     }
     if (response.status === 401) this.#drop();
     if (!response.ok) throw await errorFrom(response);
-    if (response.status === 204) return undefined as T; // callers of such operations ask for void
-    return (await response.json()) as T; // shape is the server's contract, see types.ts
+    return response;
   }
 
   async #fetch(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = { Accept: "application/json" };
+    const headers: Record<string, string> = { Accept: "application/json, */*;q=0.5" };
     const authorization = this.authorization();
     if (authorization) headers.Authorization = authorization;
     if (body !== undefined) headers["Content-Type"] = "application/json";

@@ -103,7 +103,7 @@ export interface TimelinePayload {
     id: string;
     recordings: { start: number[]; duration: number[] };
     gaps: { start: number[]; duration: number[]; reason: string[] };
-    events: {
+    events?: {
       id: string[];
       start: number[];
       duration: number[];
@@ -111,6 +111,8 @@ export interface TimelinePayload {
       kind: number[];
       score: number[];
     };
+    /** instead of events where a bucket was asked for: how many began in it, and the label that matters most among them */
+    density?: { start: number[]; count: number[]; label: number[] };
   }[];
 }
 

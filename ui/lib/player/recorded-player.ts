@@ -1,9 +1,9 @@
-import type Hls from "hls.js/light";
-import { api } from "../api/client";
 import { apiURL } from "../base";
 import { now } from "../time/clock";
+import { FrameClock, stepTarget } from "./frame-clock";
+import { HlsUnsupported, isCodecFault, openHls, type HlsSource } from "./hls-source";
 import type { Playhead } from "./playhead";
-import { piecesOf, TimeMap } from "./time-map";
+import { TimeMap } from "./time-map";
 
 export type RecordedPhase = "idle" | "loading" | "playing" | "paused" | "seeking" | "nothing" | "at_live" | "unsupported" | "error";
 
@@ -40,16 +40,18 @@ export interface Still {
   release(): void;
 }
 
-/** Plays recorded footage of one camera by wall clock: seeks, windows, gaps. The only user of hls.js, which loads on demand. */
+/** Plays recorded footage of one camera by wall clock: seeks, windows, gaps. */
 export class RecordedPlayer {
   #state: RecordedState = { phase: "idle", wantPlay: false, rate: 1, stream: "main" };
-  #hls: Hls | undefined;
+  #hls: HlsSource | undefined;
+  #frames: FrameClock;
   #map = new TimeMap([]);
   #camera = "";
   #window: Window | undefined;
   #target: number | undefined;
   #generation = 0;
   #frame = 0;
+  #frozen = false;
   #listeners = new Set<() => void>();
 
   constructor(
@@ -59,6 +61,7 @@ export class RecordedPlayer {
     private readonly nextFootage: (camera: string, wall: number) => number | undefined,
     private readonly still: Still,
   ) {
+    this.#frames = new FrameClock(video);
     for (const [type, listener] of this.#events) video.addEventListener(type, listener);
     this.#frame = requestAnimationFrame(this.#tick);
   }
@@ -73,8 +76,8 @@ export class RecordedPlayer {
   destroy(): void {
     cancelAnimationFrame(this.#frame);
     this.#generation++;
-    this.#hls?.destroy();
-    this.#hls = undefined;
+    this.#frames.destroy();
+    this.#close();
     for (const [type, listener] of this.#events) this.video.removeEventListener(type, listener);
   }
 
@@ -86,6 +89,7 @@ export class RecordedPlayer {
       this.still.release();
     }
     this.#camera = camera;
+    this.#frozen = false;
     this.#set({ wantPlay: play });
     const start = this.nextFootage(camera, wall);
     if (start === undefined || (start > wall + 1_000 && !play)) return this.#nothing(wall);
@@ -112,6 +116,12 @@ export class RecordedPlayer {
     this.video.pause();
   }
 
+  /** Stands still and leaves the playhead to whoever drags it, until the next open. */
+  freeze(): void {
+    this.pause();
+    this.#frozen = true;
+  }
+
   setRate(rate: number): void {
     this.video.playbackRate = rate;
     this.#set({ rate });
@@ -120,77 +130,68 @@ export class RecordedPlayer {
   /** One picture on or back, at the stream's rate. */
   step(frames: number, fps: number): void {
     this.pause();
-    this.video.currentTime = Math.max(0, this.video.currentTime + frames / Math.max(1, fps));
+    this.video.currentTime = stepTarget(this.#frames.mediaTime, frames, fps);
+  }
+
+  /** Wall clock inside the picture that is on the screen; undefined while there is none. */
+  shownWall(fps: number): number | undefined {
+    const { phase } = this.#state;
+    if (!this.#hls || this.#map.empty || (phase !== "playing" && phase !== "paused")) return undefined;
+    // The middle of the picture's time: its very beginning is, after rounding to ms, easily the picture before it.
+    return this.#map.toWall(this.#frames.mediaTime + 0.5 / Math.max(1, fps));
   }
 
   async #load(wall: number, keepPicture = true): Promise<void> {
     const generation = ++this.#generation;
     if (keepPicture && this.video.readyState >= 2) this.still.keep(this.video);
-    this.#hls?.destroy();
-    this.#hls = undefined;
+    this.#close();
     this.#map = new TimeMap([]);
     this.#target = wall;
     this.playhead.set(wall);
     if (wall > now() - EDGE_MS) return this.#set({ phase: "at_live", reason: undefined });
     this.#window = windowFor(wall, now());
     this.#set({ phase: "loading", reason: undefined });
+    const { from, to } = this.#window;
+    const url = apiURL(`vod/${encodeURIComponent(this.#camera)}/${from}/${to}/index.m3u8?stream=${this.#state.stream}`);
     try {
-      const [{ default: HlsClass }, fresh] = await Promise.all([import("hls.js/light"), api.ensureFresh()]);
-      if (generation !== this.#generation || !fresh) return;
-      if (!HlsClass.isSupported()) {
-        return this.#set({ phase: "unsupported", reason: "This browser cannot play recordings: it lacks Media Source Extensions" });
-      }
-      this.#start(HlsClass, this.#window, generation);
-    } catch {
-      if (generation === this.#generation) this.#set({ phase: "error", reason: "The player could not be loaded" });
+      const source = await openHls(this.video, url, {
+        wanted: () => generation === this.#generation,
+        mapped: (map) => {
+          if (generation === this.#generation) this.#map = map;
+        },
+        begin: (map) => {
+          if (generation !== this.#generation) return undefined;
+          const media = this.#target === undefined ? 0 : map.toMedia(this.#target);
+          if (media === undefined) this.#windowEnded();
+          return media;
+        },
+        failed: (details, status) => {
+          if (generation === this.#generation) this.#failed(details, status);
+        },
+      });
+      if (generation !== this.#generation) return source.destroy();
+      this.#hls = source;
+      this.video.playbackRate = this.#state.rate;
+    } catch (error) {
+      if (generation !== this.#generation) return;
+      if (error instanceof HlsUnsupported) this.#set({ phase: "unsupported", reason: error.message });
+      else this.#set({ phase: "error", reason: "The player could not be loaded" });
     }
   }
 
-  #start(HlsClass: typeof Hls, window: Window, generation: number): void {
-    const hls = new HlsClass({
-      // A worker made by the bundler would not know the base path, and demuxing fMP4 is too little work to need one.
-      enableWorker: false,
-      maxBufferLength: 20,
-      backBufferLength: 20,
-      autoStartLoad: false,
-      xhrSetup: (xhr) => {
-        const authorization = api.authorization();
-        if (authorization) xhr.setRequestHeader("Authorization", authorization);
-      },
-    });
-    this.#hls = hls;
-    const { Events } = HlsClass;
-    const remap = (fragments: { start: number; duration: number; programDateTime: number | null }[]) => {
-      this.#map = new TimeMap(piecesOf(fragments));
-    };
-    let started = false;
-    hls.on(Events.LEVEL_LOADED, (_, data) => {
-      if (generation !== this.#generation) return;
-      remap(data.details.fragments);
-      if (started) return; // a playlist that grows is loaded again and again
-      started = true;
-      const media = this.#target === undefined ? 0 : this.#map.toMedia(this.#target);
-      if (media === undefined) return this.#windowEnded();
-      hls.startLoad(media);
-    });
-    hls.on(Events.LEVEL_PTS_UPDATED, (_, data) => remap(data.details.fragments));
-    hls.on(Events.ERROR, (_, data) => {
-      if (generation === this.#generation && data.fatal) this.#failed(data.details, data.response?.code);
-    });
-    hls.loadSource(apiURL(`vod/${encodeURIComponent(this.#camera)}/${window.from}/${window.to}/index.m3u8?stream=${this.#state.stream}`));
-    hls.attachMedia(this.video);
-    this.video.playbackRate = this.#state.rate;
+  #close(): void {
+    this.#hls?.destroy();
+    this.#hls = undefined;
   }
 
   #failed(details: string, status: number | undefined): void {
-    const codec = details === "bufferAddCodecError" || details === "manifestIncompatibleCodecsError" || details === "bufferIncompatibleCodecsError";
+    const codec = isCodecFault(details);
     const wall = this.#target ?? this.playhead.wall;
     if (codec && this.#state.stream === "main") {
       this.#set({ stream: "sub" });
       void this.#load(wall);
     } else if (status === 404 && this.#state.stream === "sub") {
-      this.#hls?.destroy();
-      this.#hls = undefined;
+      this.#close();
       this.still.release();
       this.#set({ phase: "unsupported", reason: "This browser cannot play the recording's codec (H.265), and no smaller stream was recorded" });
     } else if (codec) {
@@ -211,8 +212,7 @@ export class RecordedPlayer {
 
   #nothing(wall: number): void {
     this.#generation++;
-    this.#hls?.destroy();
-    this.#hls = undefined;
+    this.#close();
     this.#target = undefined;
     this.still.release();
     this.playhead.set(wall);
@@ -270,7 +270,7 @@ export class RecordedPlayer {
   #tick = (): void => {
     this.#frame = requestAnimationFrame(this.#tick);
     const { phase } = this.#state;
-    if (this.#hls && this.#target === undefined && (phase === "playing" || phase === "paused") && !this.#map.empty) {
+    if (this.#hls && !this.#frozen && this.#target === undefined && (phase === "playing" || phase === "paused") && !this.#map.empty) {
       const wall = this.#map.toWall(this.video.currentTime);
       if (!Number.isNaN(wall)) this.playhead.set(wall);
     }

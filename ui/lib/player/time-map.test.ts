@@ -13,6 +13,14 @@ const map = new TimeMap(
 );
 
 describe("TimeMap", () => {
+  it("knows the stretch without footage around an instant", () => {
+    expect(map.holeAt(T + 1_000)).toBeUndefined();
+    expect(map.holeAt(T + 30_000)).toEqual({ from: T + 4_000, to: T + 64_000 });
+    expect(map.holeAt(T - 1)).toEqual({ from: -Infinity, to: T });
+    expect(map.holeAt(T + 90_000)).toEqual({ from: T + 68_000, to: Infinity });
+    expect(new TimeMap([]).holeAt(T)).toEqual({ from: -Infinity, to: Infinity });
+  });
+
   it("maps both ways inside footage", () => {
     expect(map.toWall(1.5)).toBe(T + 1_500);
     expect(map.toWall(3)).toBe(T + 3_000);

@@ -5,6 +5,11 @@ export interface Piece {
   wallStart: number;
 }
 
+export interface Hole {
+  from: number;
+  to: number;
+}
+
 /**
  * Wall clock ↔ media time of one playlist. Media time has no gaps, the wall clock has: where a recording is missing, two
  * neighbouring pieces touch in media time and are apart on the wall.
@@ -48,6 +53,14 @@ export class TimeMap {
   covers(wall: number): boolean {
     const piece = this.pieces[this.#last((p) => p.wallStart <= wall)];
     return piece !== undefined && wall < piece.wallStart + piece.duration * 1000;
+  }
+
+  /** The stretch without footage around an instant, open-ended before the first and after the last piece; undefined inside footage. */
+  holeAt(wall: number): Hole | undefined {
+    const i = this.#last((p) => p.wallStart <= wall);
+    const before = this.pieces[i];
+    const from = before ? before.wallStart + before.duration * 1000 : -Infinity;
+    return wall < from ? undefined : { from, to: this.pieces[i + 1]?.wallStart ?? Infinity };
   }
 
   /** Index of the last piece for which `before` holds, −1 if for none; pieces are sorted on both clocks. */

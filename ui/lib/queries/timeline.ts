@@ -6,7 +6,11 @@ import { decodeTimeline, type TimelineDay } from "../timeline/decode";
 import { now } from "../time/clock";
 import { addDays } from "../time/zone";
 
-const keys = { all: ["timeline"] as const, day: (cameras: string, day: number) => ["timeline", cameras, day] as const };
+const keys = {
+  all: ["timeline"] as const,
+  day: (cameras: string, day: number) => ["timeline", cameras, day] as const,
+  block: (cameras: string, from: number, bucket: number) => ["timeline", cameras, from, bucket] as const,
+};
 
 /** One local day of the given cameras. A day that is over no longer changes, so it is fetched once. */
 export function timelineDayQuery(cameras: string[], day: number) {
@@ -22,6 +26,19 @@ export function timelineDayQuery(cameras: string[], day: number) {
   };
 }
 
+/** A wide stretch of time: recordings and gaps as always, events only as counts per bucket. */
+export function timelineBlockQuery(cameras: string[], from: number, to: number, bucket: number) {
+  const list = cameras.join(",");
+  return {
+    queryKey: keys.block(list, from, bucket),
+    queryFn: async ({ signal }: { signal: AbortSignal }): Promise<TimelineDay> =>
+      decodeTimeline(await api.get<TimelinePayload>(withQuery("timeline", { cameras: list, from, to, bucket }), signal), now(), bucket),
+    staleTime: to < now() - 60_000 ? Infinity : 60_000,
+    refetchInterval: to < now() ? (false as const) : 60_000,
+    enabled: cameras.length > 0,
+  };
+}
+
 export function refetchTimeline(client: QueryClient): Promise<void> {
   return client.invalidateQueries({ queryKey: keys.all });
 }
@@ -29,5 +46,5 @@ export function refetchTimeline(client: QueryClient): Promise<void> {
 /** Asks again for days that are not over; called when an event begins or ends. */
 export function refetchToday(client: QueryClient): Promise<void> {
   const edge = now();
-  return client.invalidateQueries({ queryKey: keys.all, predicate: (q) => typeof q.queryKey[2] === "number" && addDays(q.queryKey[2], 1) > edge });
+  return client.invalidateQueries({ queryKey: keys.all, predicate: ({ queryKey: [, , day, bucket] }) => typeof day === "number" && bucket === undefined && addDays(day, 1) > edge });
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { addDays, clock, dayStart, isoDay, parseDay, setZone, zoneName } from "./zone";
+import { addDays, clock, clockRange, dayRange, dayStart, isoDay, monthStart, parseDay, parseStamp, setZone, stamp, weekday, zoneName } from "./zone";
 
 const HOUR = 3_600_000;
 const utc = (text: string) => Date.parse(text);
@@ -34,5 +34,36 @@ describe("days in the site's zone", () => {
 
   it("refuse what is no day", () => {
     expect(parseDay("")).toBeUndefined();
+  });
+});
+
+describe("times that people read and type", () => {
+  beforeEach(() => setZone("Europe/Berlin"));
+
+  it("are a stamp in the site's zone, with milliseconds only where there are any", () => {
+    expect(stamp(utc("2026-11-22T19:41:07Z"))).toBe("2026-11-22 20:41:07");
+    expect(stamp(utc("2026-11-22T19:41:07.050Z"))).toBe("2026-11-22 20:41:07.050");
+  });
+
+  it("are read back, also without day, seconds or on the other side of a change of the clocks", () => {
+    const near = utc("2026-11-22T19:00:00Z");
+    for (const t of ["2026-11-22T19:41:07.050Z", "2026-07-01T10:00:00Z", "2026-10-25T05:00:00Z"].map(utc)) expect(parseStamp(stamp(t), near)).toBe(t);
+    expect(parseStamp("20:41", near)).toBe(utc("2026-11-22T19:41:00Z"));
+    expect(parseStamp(" 2026-11-20T8:05:09.5 ", near)).toBe(utc("2026-11-20T07:05:09.500Z"));
+    for (const wrong of ["", "25:00", "20:61", "2026-13-40 10:00", "noon"]) expect(parseStamp(wrong, near)).toBeUndefined();
+  });
+
+  it("are a range with seconds only where it is short, and days where they differ", () => {
+    const t = utc("2020-11-22T19:41:07Z");
+    expect(clockRange(t, t + 300_000)).toBe("20:41–20:46");
+    expect(clockRange(t, t + 9_000)).toBe("20:41:07–20:41:16");
+    expect(dayRange(t, t + 300_000)).toMatch(/22 Nov 2020 20:41–20:46$/);
+    expect(dayRange(t, t + 86_400_000)).toMatch(/22 Nov 2020 20:41 – .*23 Nov 2020 20:41$/);
+  });
+
+  it("know months and weekdays", () => {
+    expect(isoDay(monthStart(utc("2026-11-30T23:30:00Z")))).toBe("2026-12-01");
+    expect(isoDay(monthStart(utc("2026-01-15T12:00:00Z"), -1))).toBe("2025-12-01");
+    expect(weekday(utc("2026-11-22T12:00:00Z"))).toBe(6);
   });
 });

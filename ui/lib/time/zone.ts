@@ -79,6 +79,62 @@ export function clock(ms: number, seconds = true): string {
   return seconds ? `${text}:${pad(d.getUTCSeconds())}` : text;
 }
 
+/** "2026-11-22 20:41:07.250": what people can read, type and quote; milliseconds only where there are any. */
+export function stamp(ms: number): string {
+  const rest = ((Math.round(ms) % 1000) + 1000) % 1000;
+  return `${isoDay(ms)} ${clock(ms)}${rest ? `.${String(rest).padStart(3, "0")}` : ""}`;
+}
+
+/** Reads "2026-11-22 20:41:07", "20:41:07.5" or "20:41"; without a date it is the day of `near`. */
+export function parseStamp(text: string, near: number): number | undefined {
+  const m = /^\s*(?:(\d{4}-\d{2}-\d{2})[ T]+)?(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,3}))?)?\s*$/.exec(text);
+  if (!m) return undefined;
+  const [hours, minutes, seconds] = [Number(m[2]), Number(m[3]), Number(m[4] ?? 0)];
+  if (hours > 23 || minutes > 59 || seconds > 59) return undefined;
+  const midnight = Date.parse(`${m[1] ?? isoDay(near)}T00:00:00Z`);
+  if (Number.isNaN(midnight)) return undefined;
+  return fromLocal(midnight + ((hours * 60 + minutes) * 60 + seconds) * 1000 + Number((m[5] ?? "").padEnd(3, "0")));
+}
+
+/** "14:02–14:07", with the days where they differ; seconds where minutes would be equal. */
+export function clockRange(from: number, to: number): string {
+  const seconds = to - from < 120_000;
+  const sameDay = dayStart(from) === dayStart(to);
+  return sameDay ? `${clock(from, seconds)}–${clock(to, seconds)}` : `${dayLabel(from)} ${clock(from, seconds)} – ${dayLabel(to)} ${clock(to, seconds)}`;
+}
+
+/** "Today 14:02–14:07". */
+export function dayRange(from: number, to: number): string {
+  return dayStart(from) === dayStart(to) ? `${dayLabel(from)} ${clockRange(from, to)}` : clockRange(from, to);
+}
+
+/** "Sun 22", and "1 Dec" where a month begins. */
+export function shortDay(ms: number): string {
+  if (isoDay(ms).endsWith("-01")) return format("firstDay", { day: "numeric", month: "short" }, "en-GB").format(ms);
+  return format("shortDay", { weekday: "short", day: "numeric" }, "en-GB").format(ms);
+}
+
+/** "November 2026". */
+export function monthName(ms: number): string {
+  return format("month", { month: "long", year: "numeric" }, "en-GB").format(ms);
+}
+
+/** "Sunday 22 November 2026": for reading out. */
+export function longDay(ms: number): string {
+  return format("longDay", { weekday: "long", day: "numeric", month: "long", year: "numeric" }, "en-GB").format(ms);
+}
+
+/** First local midnight of the month `months` after the one that holds `ms`. */
+export function monthStart(ms: number, months = 0): number {
+  const d = new Date(ms + zoneOffset(ms));
+  return fromLocal(Date.UTC(d.getUTCFullYear(), d.getUTCMonth() + months, 1));
+}
+
+/** 0 for Monday to 6 for Sunday, in the zone. */
+export function weekday(ms: number): number {
+  return (new Date(ms + zoneOffset(ms)).getUTCDay() + 6) % 7;
+}
+
 /** "Sun 22 Nov", with the year where it is not this one. */
 export function dayName(ms: number): string {
   const thisYear = isoDay(ms).slice(0, 4) === isoDay(now()).slice(0, 4);

@@ -36,6 +36,46 @@ describe("decodeTimeline", () => {
   });
 });
 
+describe("gaps and counts", () => {
+  const none = { id: [], start: [], duration: [], label: [], kind: [], score: [] };
+  const DAY = 86_400_000;
+
+  it("a gap that reaches the answer's own time goes on", () => {
+    const p = payload(0, none);
+    p.cameras[0]!.gaps = { start: [5_000, 40_000], duration: [2_000, 15_000], reason: ["offline", "disk"] };
+    expect([...decodeTimeline(p, 61_000).rows[0]!.gaps.end]).toEqual([7_000, Infinity]);
+    expect([...decodeTimeline(p, 300_000).rows[0]!.gaps.end]).toEqual([7_000, 60_000]);
+    p.cameras[0]!.gaps.duration[1] = -1;
+    expect([...decodeTimeline(p, 300_000).rows[0]!.gaps.end]).toEqual([7_000, Infinity]);
+    expect([...decodeTimeline(p, 3 * DAY).rows[0]!.gaps.end]).not.toContain(Infinity);
+  });
+
+  it("one gap across midnight is one, of another reason it is not", () => {
+    const night = (from: number, start: number, duration: number, reason: string) => {
+      const p = payload(from, none);
+      p.cameras[0]!.gaps = { start: [start], duration: [duration], reason: [reason] };
+      return decodeTimeline(p, 10 * DAY);
+    };
+    const joined = joinDays([night(0, DAY - 60_000, 60_000, "offline"), night(DAY, 0, 30_000, "offline")], "a").gaps;
+    expect([[...joined.start], [...joined.end], joined.reason]).toEqual([[DAY - 60_000], [DAY + 30_000], ["offline"]]);
+    expect(joinDays([night(0, DAY - 60_000, 60_000, "offline"), night(DAY, 0, 30_000, "restart")], "a").gaps.start).toHaveLength(2);
+  });
+
+  it("counts per bucket are joined over blocks", () => {
+    const block = (from: number, count: number) => {
+      const p = payload(from, none);
+      delete p.cameras[0]!.events;
+      p.cameras[0]!.density = { start: [0, 600_000], count: [count, 2], label: [2, 0] };
+      return decodeTimeline(p, 10 * DAY, 600_000);
+    };
+    const { density, events } = joinDays([block(0, 7), block(DAY, 40)], "a");
+    expect(density).toMatchObject({ bucket: 600_000, label: ["motion", "person", "motion", "person"], peak: 40 });
+    expect([...density!.start]).toEqual([0, 600_000, DAY, DAY + 600_000]);
+    expect([...density!.severity]).toEqual([Severity.motion, Severity.alert, Severity.motion, Severity.alert]);
+    expect(events.id).toEqual([]);
+  });
+});
+
 describe("joinDays", () => {
   it("keeps an event that both days list only once", () => {
     const one = { label: [0], kind: [0], score: [80] };

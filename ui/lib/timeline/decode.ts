@@ -32,11 +32,28 @@ export interface Events {
   maxEnd: Float64Array;
 }
 
+/** Events counted per bucket, where so long a time is asked for that single ones could not be drawn. */
+export interface Density {
+  start: Float64Array;
+  /** length of every bucket, ms */
+  bucket: number;
+  count: Uint32Array;
+  /** of the event that matters most in the bucket */
+  label: string[];
+  severity: Uint8Array;
+  /** the largest count, to scale by */
+  peak: number;
+}
+
+/** Why nothing was recorded; `end` is Infinity while it goes on. */
+export type Gaps = Ranges & { reason: string[] };
+
 export interface TimelineRow {
   id: string;
   recordings: Ranges;
-  gaps: Ranges & { reason: string[] };
+  gaps: Gaps;
   events: Events;
+  density?: Density;
 }
 
 export interface TimelineDay {
@@ -72,32 +89,87 @@ function runningMax(values: Float64Array): Float64Array {
   return out;
 }
 
-export function decodeTimeline(payload: TimelinePayload, asOf: number): TimelineDay {
+/** A gap that reached this close to the answer's own time had no end yet. */
+const GOING_ON_MS = 5_000;
+
+type PayloadCamera = TimelinePayload["cameras"][number];
+
+function decodeGaps(g: PayloadCamera["gaps"] | undefined, payload: TimelinePayload, asOf: number): Gaps {
+  const out = ranges(g?.start ?? [], g?.duration ?? [], payload.from);
+  const last = out.end.length - 1;
+  const today = payload.from <= asOf && asOf < payload.to;
+  if (last >= 0 && today && ((g?.duration[last] ?? 0) < 0 || out.end[last]! >= asOf - GOING_ON_MS)) out.end[last] = Infinity;
+  return { ...out, reason: g?.reason ?? [] };
+}
+
+function decodeEvents(e: PayloadCamera["events"], payload: TimelinePayload): Events {
+  const start = undelta(e?.start ?? [], payload.from);
+  const end = new Float64Array(start.length);
+  const severity = new Uint8Array(start.length);
+  const label: string[] = [];
+  const kind: EventKind[] = [];
+  for (let i = 0; i < start.length; i++) {
+    const duration = e?.duration[i] ?? 0;
+    end[i] = duration < 0 ? Infinity : start[i]! + duration;
+    label.push(payload.labels[e?.label[i] ?? -1] ?? "");
+    kind.push(payload.kinds[e?.kind[i] ?? -1] ?? "object");
+    severity[i] = severityOf(kind[i]!, label[i]!);
+  }
+  return { id: e?.id ?? [], start, end, label, kind, score: Uint8Array.from(e?.score ?? []), severity, maxEnd: runningMax(end) };
+}
+
+function decodeDensity(d: PayloadCamera["density"], payload: TimelinePayload, bucket: number): Density | undefined {
+  if (!d) return undefined;
+  const label = d.start.map((_, i) => payload.labels[d.label[i] ?? -1] ?? "");
+  const severity = Uint8Array.from(label.map((name) => severityOf(name === "motion" ? "motion" : "object", name)));
+  return { start: undelta(d.start, payload.from), bucket, count: Uint32Array.from(d.count), label, severity, peak: Math.max(1, ...d.count) };
+}
+
+/** `bucket` is the one that was asked for, 0 where single events were. */
+export function decodeTimeline(payload: TimelinePayload, asOf: number, bucket = 0): TimelineDay {
   return {
     from: payload.from,
     to: payload.to,
     asOf,
-    rows: (payload.cameras ?? []).map((camera) => {
-      const { events: e, gaps: g, recordings: r } = camera;
-      const start = undelta(e?.start ?? [], payload.from);
-      const end = new Float64Array(start.length);
-      const severity = new Uint8Array(start.length);
-      const label: string[] = [];
-      const kind: EventKind[] = [];
-      for (let i = 0; i < start.length; i++) {
-        const duration = e.duration[i] ?? 0;
-        end[i] = duration < 0 ? Infinity : start[i]! + duration;
-        label.push(payload.labels[e.label[i] ?? -1] ?? "");
-        kind.push(payload.kinds[e.kind[i] ?? -1] ?? "object");
-        severity[i] = severityOf(kind[i]!, label[i]!);
+    rows: (payload.cameras ?? []).map((camera) => ({
+      id: camera.id,
+      recordings: ranges(camera.recordings?.start ?? [], camera.recordings?.duration ?? [], payload.from),
+      gaps: decodeGaps(camera.gaps, payload, asOf),
+      events: decodeEvents(camera.events, payload),
+      density: decodeDensity(camera.density, payload, bucket),
+    })),
+  };
+}
+
+/** One gap that two days list, each its part, is one gap again. */
+function joinGaps(rows: TimelineRow[]): Gaps {
+  const start: number[] = [];
+  const end: number[] = [];
+  const reason: string[] = [];
+  for (const { gaps } of rows) {
+    for (let i = 0; i < gaps.start.length; i++) {
+      const why = gaps.reason[i] ?? "";
+      if (reason.at(-1) === why && gaps.start[i]! - end.at(-1)! <= 1) end[end.length - 1] = Math.max(end.at(-1)!, gaps.end[i]!);
+      else {
+        start.push(gaps.start[i]!);
+        end.push(gaps.end[i]!);
+        reason.push(why);
       }
-      return {
-        id: camera.id,
-        recordings: ranges(r?.start ?? [], r?.duration ?? [], payload.from),
-        gaps: { ...ranges(g?.start ?? [], g?.duration ?? [], payload.from), reason: g?.reason ?? [] },
-        events: { id: e?.id ?? [], start, end, label, kind, score: Uint8Array.from(e?.score ?? []), severity, maxEnd: runningMax(end) },
-      };
-    }),
+    }
+  }
+  return { start: Float64Array.from(start), end: Float64Array.from(end), reason };
+}
+
+function joinDensity(rows: TimelineRow[]): Density | undefined {
+  const parts = rows.map((r) => r.density).filter((d) => d !== undefined);
+  if (parts.length === 0) return undefined;
+  return {
+    start: Float64Array.from(parts.flatMap((d) => [...d.start])),
+    bucket: parts[0]!.bucket,
+    count: Uint32Array.from(parts.flatMap((d) => [...d.count])),
+    label: parts.flatMap((d) => d.label),
+    severity: Uint8Array.from(parts.flatMap((d) => [...d.severity])),
+    peak: Math.max(...parts.map((d) => d.peak)),
   };
 }
 
@@ -114,7 +186,8 @@ export function joinDays(days: TimelineDay[], id: string): TimelineRow {
   return {
     id,
     recordings: { start: floats((r) => r.recordings.start), end: floats((r) => r.recordings.end) },
-    gaps: { start: floats((r) => r.gaps.start), end: floats((r) => r.gaps.end), reason: rows.flatMap((r) => r.gaps.reason) },
+    gaps: joinGaps(rows),
+    density: joinDensity(rows),
     events: {
       id: pick((e) => e.id),
       start: Float64Array.from(pick((e) => e.start)),

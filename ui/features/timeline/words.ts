@@ -1,0 +1,58 @@
+// What lies at a place of the timeline, in words: for the card under the pointer, for the player, and for screen readers.
+import { gapName, labelName } from "@/lib/format";
+import { now } from "@/lib/time/clock";
+import { duration } from "@/lib/time/duration";
+import { clock, clockRange, dateTime, dayLabel } from "@/lib/time/zone";
+import type { TimelineRow } from "@/lib/timeline/decode";
+import { hit, type Hit } from "./engine";
+
+/** "Camera offline 14:02–14:07", or "Camera offline since 14:02" while it goes on. */
+export function gapSentence(reason: string, start: number, end: number): string {
+  if (Number.isFinite(end) && end < now()) return `${gapName(reason)} ${clockRange(start, end)}`;
+  const today = dayLabel(start) === "Today";
+  return `${gapName(reason)} since ${today ? "" : `${dayLabel(start).replace("Yesterday", "yesterday")} `}${clock(start, now() - start < 120_000)}`;
+}
+
+export function gapLength(start: number, end: number): string {
+  return duration(Math.min(end, now()) - start);
+}
+
+export function describe(found: Hit, row: TimelineRow): string | undefined {
+  if (found.what === "recorded") return undefined;
+  if (found.what === "nothing") return "Nothing recorded";
+  if (found.what === "gap") return gapSentence(found.reason, found.start, found.end);
+  if (found.what === "density") return describeBucket(row, found.index);
+  const { start, end, label, score, kind } = row.events;
+  const i = found.index;
+  const length = Number.isFinite(end[i]!) ? duration(end[i]! - start[i]!) : `${duration(now() - start[i]!)}, ongoing`;
+  const name = labelName(label[i] || kind[i]!);
+  return `${name}${score[i] ? ` ${score[i]} %` : ""} · ${clock(start[i]!)} · ${length}`;
+}
+
+function describeBucket({ density }: TimelineRow, i: number): string | undefined {
+  if (!density) return undefined;
+  const count = density.count[i]!;
+  const label = density.label[i];
+  const what = count === 1 ? "1 event" : `${count} events`;
+  return `${what}${label ? `, among them ${labelName(label).toLowerCase()}` : ""} · ${clockRange(density.start[i]!, density.start[i]! + density.bucket)}`;
+}
+
+/** The same row without events: where only footage counts, whatever event lies over it. */
+export function footageAt(row: TimelineRow | undefined, t: number): Hit | undefined {
+  if (!row) return undefined;
+  const none = new Float64Array(0);
+  return hit({ ...row, density: undefined, events: { ...row.events, id: [], start: none, end: none, maxEnd: none } }, t, 0, now());
+}
+
+/** "Sun 22 Nov 20:41:07, person, recorded": what the slider reads out. */
+export function spokenPlace(row: TimelineRow | undefined, t: number): string {
+  const found = row ? hit(row, t, 500, now()) : undefined;
+  return `${dateTime(t)}, ${spoken(found, row)}`;
+}
+
+function spoken(found: Hit | undefined, row: TimelineRow | undefined): string {
+  if (!row || !found || found.what === "nothing") return "no recording";
+  if (found.what === "event") return `${labelName(row.events.label[found.index] ?? "event")}, recorded`;
+  if (found.what === "gap") return `no recording, ${gapSentence(found.reason, found.start, found.end)}`;
+  return found.what === "density" ? (describeBucket(row, found.index) ?? "recorded") : "recorded";
+}
