@@ -136,15 +136,12 @@ func exportOf(e export.Export) httpapi.Export {
 	out := httpapi.Export{
 		ID: e.ID, Name: e.Name, Cameras: make([]string, len(e.Cameras)), Stream: string(e.Role), From: e.From.UnixMilli(), To: e.To.UnixMilli(),
 		Mode: string(e.Mode), Speed: e.Speed, Evidence: e.Evidence, State: string(e.State), Progress: e.Progress, ETAMS: e.ETA.Milliseconds(),
-		Bytes: e.Bytes, Error: e.Error, Notes: e.Notes, CreatedAt: e.CreatedAt.UTC(), CreatedBy: e.CreatedBy, Files: []httpapi.ExportFile{},
+		Bytes: e.Bytes, Error: e.Error, Notes: e.Notes, CreatedAt: e.CreatedAt.UnixMilli(), CreatedBy: e.CreatedBy, Files: []httpapi.ExportFile{},
 	}
 	for i, c := range e.Cameras {
 		out.Cameras[i] = string(c)
 	}
-	if !e.ExpiresAt.IsZero() {
-		at := e.ExpiresAt.UTC()
-		out.ExpiresAt = &at
-	}
+	out.ExpiresAt = millis(e.ExpiresAt)
 	for _, f := range e.Files {
 		out.Files = append(out.Files, httpapi.ExportFile{
 			Name: f.Name, Camera: string(f.Camera), Bytes: f.Bytes, SHA256: f.SHA256, URL: httpapi.ExportURL(e.ID, f.Name),

@@ -56,7 +56,7 @@ func (h holds) ReleaseHold(_ context.Context, id string) error {
 func holdOf(h hold.Hold) httpapi.Hold {
 	out := httpapi.Hold{
 		ID: h.ID, Kind: string(h.Kind), Cameras: make([]string, len(h.Cameras)), From: h.Range.Start.UnixMilli(), To: h.Range.End.UnixMilli(),
-		Note: h.Note, CreatedAt: h.Created.UTC(), CreatedBy: h.By,
+		Note: h.Note, CreatedAt: h.Created.UnixMilli(), CreatedBy: h.By,
 	}
 	for i, c := range h.Cameras {
 		out.Cameras[i] = string(c)

@@ -348,7 +348,7 @@ func (r *recording) List(id nvr.CameraID, span nvr.TimeRange) []httpapi.PreviewH
 	}
 	out := make([]httpapi.PreviewHour, len(hours))
 	for i, h := range hours {
-		out[i] = httpapi.PreviewHour{TimeRange: nvr.TimeRange{Start: h.Start, End: h.End}, Hour: h.Start, Open: h.Open}
+		out[i] = httpapi.PreviewHour{TimeRange: nvr.TimeRange{Start: h.Start, End: h.End}, Open: h.Open}
 	}
 	return out
 }

@@ -67,15 +67,10 @@ func millis(t time.Time) *int64 {
 
 func archiveStatus(a *archive.Archive) httpapi.ArchiveStatus {
 	st := a.Status()
-	out := httpapi.ArchiveStatus{
+	return httpapi.ArchiveStatus{
 		Enabled: a != nil, State: string(st.State), Reason: st.Reason, BacklogFiles: int64(st.BacklogFiles), BacklogBytes: st.BacklogBytes,
-		UploadedBytes: st.UploadedBytes,
+		UploadedBytes: st.UploadedBytes, LastUploadAt: millis(st.LastUpload),
 	}
-	if !st.LastUpload.IsZero() {
-		at := st.LastUpload.UTC()
-		out.LastUploadAt = &at
-	}
-	return out
 }
 
 // DeletionPlan implements the API's storage service.
@@ -88,7 +83,7 @@ func (r *recording) DeletionPlan(ctx context.Context) (httpapi.DeletionPlan, err
 	if err != nil {
 		return httpapi.DeletionPlan{}, err
 	}
-	out := httpapi.DeletionPlan{At: p.At.UTC(), Deletions: []httpapi.Deletion{}, Bytes: p.Bytes, HeldBytes: p.HeldBytes, Notes: p.Notes}
+	out := httpapi.DeletionPlan{At: p.At.UnixMilli(), Deletions: []httpapi.Deletion{}, Bytes: p.Bytes, HeldBytes: p.HeldBytes, Notes: p.Notes}
 	for _, d := range p.Deletions {
 		out.Deletions = append(out.Deletions, httpapi.Deletion{
 			Camera: string(d.Stream.Camera), Stream: string(d.Stream.Role), From: d.From.UnixMilli(), To: d.To.UnixMilli(),

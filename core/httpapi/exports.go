@@ -74,9 +74,9 @@ type Export struct {
 	Bytes     int64        `json:"bytes"`
 	Error     string       `json:"error,omitempty" doc:"Why it failed, for a person"`
 	Notes     []string     `json:"notes,omitempty" doc:"What a person should know of the result"`
-	CreatedAt time.Time    `json:"created_at"`
+	CreatedAt int64        `json:"created_at" doc:"UTC milliseconds"`
 	CreatedBy string       `json:"created_by"`
-	ExpiresAt *time.Time   `json:"expires_at,omitempty"`
+	ExpiresAt *int64       `json:"expires_at,omitempty" doc:"When it is deleted, UTC milliseconds; absent: never"`
 	Files     []ExportFile `json:"files" nullable:"false"`
 }
 
@@ -102,8 +102,8 @@ type LinkRequest struct {
 
 // Link is a link that works without a login until it expires.
 type Link struct {
-	URL       string    `json:"url" doc:"Path on this server"`
-	ExpiresAt time.Time `json:"expires_at"`
+	URL       string `json:"url" doc:"Path on this server"`
+	ExpiresAt int64  `json:"expires_at" doc:"UTC milliseconds"`
 }
 
 // ExportURL returns where a file of an export is, relative to the API's base.
@@ -192,7 +192,7 @@ func (s *Server) registerLinks() {
 			}
 			return &output{Body: Link{
 				URL:       clientOf(ctx).base + apiBase + "/shared/" + token + "/" + url.PathEscape(in.Body.File),
-				ExpiresAt: expires,
+				ExpiresAt: expires.UnixMilli(),
 			}}, nil
 		})
 }

@@ -30,8 +30,7 @@ type previews interface {
 
 // PreviewHour is one preview file.
 type PreviewHour struct {
-	nvr.TimeRange // what is in it
-	Hour          time.Time
+	nvr.TimeRange      // from its time 0, a full hour, to its last picture
 	Open          bool // it still grows
 }
 
@@ -44,9 +43,8 @@ type Coverage struct {
 
 // Preview is a small video of one hour: 180 rows, a picture per second, time 0 at the full hour.
 type Preview struct {
-	Start int64  `json:"start" doc:"First picture, UTC milliseconds"`
+	Start int64  `json:"start" doc:"Where the video's time 0 is, a full hour, UTC milliseconds"`
 	End   int64  `json:"end" doc:"UTC milliseconds"`
-	Hour  int64  `json:"hour" doc:"Where the video's time 0 is, UTC milliseconds"`
 	URL   string `json:"url" doc:"Relative to the API's base"`
 	Open  bool   `json:"open" doc:"It still grows"`
 }
@@ -193,9 +191,9 @@ func (s *Server) registerPreviews() {
 			var out list
 			out.Body.Previews = []Preview{}
 			for _, p := range s.deps.Previews.List(nvr.CameraID(in.ID), r) {
-				hour := p.Hour.UnixMilli()
+				hour := p.Start.UnixMilli()
 				out.Body.Previews = append(out.Body.Previews, Preview{
-					Start: p.Start.UnixMilli(), End: p.End.UnixMilli(), Hour: hour, Open: p.Open,
+					Start: hour, End: p.End.UnixMilli(), Open: p.Open,
 					URL: fmt.Sprintf("previews/%s/%d.mp4", in.ID, hour),
 				})
 			}

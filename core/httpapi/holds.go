@@ -20,14 +20,14 @@ const maxHoldSpan = 366 * 24 * time.Hour
 
 // Hold keeps the video of a range, whatever retention says.
 type Hold struct {
-	ID        string    `json:"id"`
-	Kind      string    `json:"kind" enum:"favourite,export,legal"`
-	Cameras   []string  `json:"cameras" nullable:"false"`
-	From      int64     `json:"from" doc:"UTC milliseconds"`
-	To        int64     `json:"to" doc:"UTC milliseconds"`
-	Note      string    `json:"note"`
-	CreatedAt time.Time `json:"created_at"`
-	CreatedBy string    `json:"created_by"`
+	ID        string   `json:"id"`
+	Kind      string   `json:"kind" enum:"favourite,export,legal"`
+	Cameras   []string `json:"cameras" nullable:"false"`
+	From      int64    `json:"from" doc:"UTC milliseconds"`
+	To        int64    `json:"to" doc:"UTC milliseconds"`
+	Note      string   `json:"note"`
+	CreatedAt int64    `json:"created_at" doc:"UTC milliseconds"`
+	CreatedBy string   `json:"created_by"`
 }
 
 // HoldList is all holds, newest first.

@@ -1,9 +1,6 @@
 package httpapi
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // storageService knows where footage lies and what will become of it.
 type storageService interface {
@@ -51,18 +48,18 @@ type Forecast struct {
 
 // ArchiveStatus is the state of the S3 tier.
 type ArchiveStatus struct {
-	Enabled       bool       `json:"enabled"`
-	State         string     `json:"state" enum:"ok,waiting,failing,disabled"`
-	Reason        string     `json:"reason,omitempty"`
-	BacklogFiles  int64      `json:"backlog_files"`
-	BacklogBytes  int64      `json:"backlog_bytes"`
-	UploadedBytes int64      `json:"uploaded_bytes" doc:"Since the start"`
-	LastUploadAt  *time.Time `json:"last_upload_at,omitempty"`
+	Enabled       bool   `json:"enabled"`
+	State         string `json:"state" enum:"ok,waiting,failing,disabled"`
+	Reason        string `json:"reason,omitempty"`
+	BacklogFiles  int64  `json:"backlog_files"`
+	BacklogBytes  int64  `json:"backlog_bytes"`
+	UploadedBytes int64  `json:"uploaded_bytes" doc:"Since the start"`
+	LastUploadAt  *int64 `json:"last_upload_at,omitempty" doc:"UTC milliseconds"`
 }
 
 // DeletionPlan is what retention would delete now.
 type DeletionPlan struct {
-	At        time.Time  `json:"at"`
+	At        int64      `json:"at" doc:"UTC milliseconds"`
 	Deletions []Deletion `json:"deletions" nullable:"false"`
 	Bytes     int64      `json:"bytes"`
 	HeldBytes int64      `json:"held_bytes"`

@@ -71,6 +71,31 @@ await step("timeline", async () => {
   await page.goto(`${base}/timeline/?camera=${camera}&t=${Date.now() - 30_000}&play=1`);
   await plays("recorded-video", "recording");
 });
+await step("scrub", async () => {
+  for (let i = 0; i < 6; i++) await page.keyboard.press("+"); // so that a minute is wide
+  const box = await page.getByTestId("timeline-canvas").boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + 10);
+  await page.mouse.down();
+  for (let i = 1; i <= 6; i++) await page.mouse.move(box.x + box.width / 2 + 3 * i, box.y + 10);
+  await page.locator('[data-testid="peek"] [data-drawn="true"]').waitFor({ timeout: 15_000 });
+  await shot("scrubbing");
+  await page.mouse.up();
+});
+await step("export", async () => {
+  const now = Date.now();
+  await page.goto(`${base}/timeline/?camera=${camera}&t=${now - 30_000}&range=${now - 30_000}-${now - 20_000}`);
+  await page.getByRole("button", { name: "Export" }).click();
+  await page.getByRole("switch", { name: "Evidence package" }).click();
+  await page.getByTestId("estimate").getByText(/About/).waitFor();
+  await page.getByRole("button", { name: "Start export" }).click();
+  await page.goto(`${base}/exports/`);
+  await page.getByText(/^evidence_.*\.zip$/).first().waitFor({ timeout: 30_000 });
+});
+await step("storage", async () => {
+  await page.goto(`${base}/system/storage/`);
+  await page.getByText("Recording here").waitFor();
+  await page.getByText("What would be deleted now, and why").waitFor();
+});
 await step("events", async () => {
   await page.goto(`${base}/events/`);
   await page.getByTestId("event").first().waitFor();
@@ -84,7 +109,7 @@ await step("api-docs", async () => {
   await page.getByText("/api/v1/cameras/{id}/recording").first().waitFor();
 });
 await page.setViewportSize({ width: 390, height: 844 });
-for (const [what, path] of [["live", "/"], ["timeline", `/timeline/?camera=${camera}&t=${Date.now() - 40_000}`], ["events", "/events/"], ["system", "/system/"]]) {
+for (const [what, path] of [["live", "/"], ["timeline", `/timeline/?camera=${camera}&t=${Date.now() - 40_000}`], ["events", "/events/"], ["exports", "/exports/"], ["system", "/system/"], ["storage", "/system/storage/"]]) {
   await step(`phone-${what}`, async () => {
     await page.goto(`${base}${path}`);
     await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {}); // a live socket never idles

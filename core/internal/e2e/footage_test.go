@@ -60,7 +60,6 @@ func (s *site) checkPreviews(t *testing.T, now time.Time) {
 	var list struct {
 		Previews []struct {
 			URL  string
-			Hour int64
 			Open bool
 		}
 	}

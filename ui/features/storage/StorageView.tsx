@@ -55,6 +55,11 @@ function Forecast({ storage }: { storage: Storage }) {
       <p className="mt-1 text-muted">
         {bytes(total)} recorded, {bytes(perDay)} more each day{storage.held_bytes > 0 && `; ${bytes(storage.held_bytes)} are kept whatever happens`}.
       </p>
+      {storage.message && (
+        <p role="status" className="mt-2 flex items-start gap-2 text-detection">
+          <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0" /> {storage.message}
+        </p>
+      )}
     </div>
   );
 }

@@ -52,7 +52,7 @@ function Overview({ query, boot, system }: { query: ReturnType<typeof useSystem>
       <Section title="Services">
         <ul>
           <Service name="Database" state={system.database.state} reason={system.database.reason} />
-          <Service name="MQTT" state={!system.mqtt.enabled ? "disabled" : system.mqtt.connected ? "connected" : "disconnected"} reason={system.mqtt.enabled ? system.mqtt.reason : "Set mqtt.url in config.yaml to tell Home Assistant what happens"} />
+          <Service name="MQTT" state={!system.mqtt.enabled ? "disabled" : system.mqtt.connected ? "connected" : "disconnected"} reason={system.mqtt.enabled ? system.mqtt.reason : "Set mqtt.enabled and mqtt.broker in config.yaml to tell Home Assistant what happens"} />
         </ul>
       </Section>
       <PluginTable plugins={system.plugins ?? []} />

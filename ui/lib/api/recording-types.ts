@@ -110,6 +110,8 @@ export interface Storage {
   cameras: CameraStorage[];
   forecast: { days?: number; limit: ForecastLimit };
   held_bytes: number;
+  /** what a person must do, if anything */
+  message?: string;
   archive: Archive;
 }
 
