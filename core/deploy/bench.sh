@@ -13,3 +13,12 @@ echo; echo "==> live: from subscribing to the first fragment"
 go test -run '^$' -bench Join ./core/media/live | grep -E '^(Benchmark|ok|FAIL)'
 echo; echo "==> event latency: from the first picture with a person to the MQTT message"
 go test -run '^$' -bench EventLatency -benchtime 1x ./core/internal/bench/latency | grep -E '^(Benchmark|ok|FAIL| )'
+echo; echo "==> index: timeline, coverage and playlists over many days (NIGHTJAR_BENCH_SCALE=1 for 50 million segments)"
+go run ./core/internal/bench/index
+echo; echo "==> playback: playlists and coverage without the database; pictures; previews; exports against ffmpeg"
+go test -run '^$' -bench . ./recorder/playback ./recorder/still ./recorder/preview ./core/media/transcode | grep -E '^(Benchmark|FAIL)'
+NIGHTJAR_BENCH=1 go test -v -count=1 -run CostOfACopy ./recorder/export | grep -E 'ratio|^(ok|FAIL|---)'
+echo; echo "==> recovery after a crash, per 103,680 files; retention over a month of 16 cameras; archive against bare uploads"
+go test -run '^$' -bench Recover -benchtime 2x ./recorder/crash | grep -E '^(Benchmark|FAIL)'
+go test -run '^$' -bench Month -benchtime 3x ./recorder/retention | grep -E '^(Benchmark|FAIL)'
+go test -run '^$' -bench . ./recorder/archive | grep -E '^(Benchmark|FAIL)'

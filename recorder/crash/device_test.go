@@ -21,8 +21,8 @@ type disk struct {
 	image, dir string
 }
 
-// newDisk makes and mounts one of 256 MB, and skips the test where that is not allowed.
-func newDisk(t testing.TB) *disk {
+// newDisk makes and mounts one, and skips the test where that is not allowed.
+func newDisk(t testing.TB, bytes int64) *disk {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: power cuts need root, for a loop device with a file system of its own")
@@ -31,7 +31,7 @@ func newDisk(t testing.TB) *disk {
 	if err := os.WriteFile(d.image, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(d.image, 256<<20); err != nil {
+	if err := os.Truncate(d.image, bytes); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("mkfs.ext4", "-q", "-F", d.image).CombinedOutput(); err != nil {
@@ -100,7 +100,7 @@ func TestPowerCutOfADevice(t *testing.T) {
 
 // cutDevice records for a while, cuts the power, and returns what each stream lost.
 func cutDevice(t *testing.T, clip string, mode recorder.Sync, length, after time.Duration) (lost []time.Duration) {
-	d := newDisk(t)
+	d := newDisk(t, 256<<20)
 	c := startChild(t, d.dir, clip, mode, length)
 	c.watch(t, after)
 	d.cutPower()

@@ -17,6 +17,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(childStreams) != "" {
+		if err := measuredMain(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv(childDir) != "" {
 		fmt.Fprintln(os.Stderr, childMain())
 		os.Exit(1)

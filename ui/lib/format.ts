@@ -38,6 +38,7 @@ const gapNames: Record<string, string> = {
   restart: "Nightjar not running",
   clock: "Clock changed",
   disabled: "Recording off",
+  unknown: "Cause unknown",
 };
 
 /** Why nothing was recorded, as the beginning of a sentence: "Camera offline", for "Camera offline 14:02–14:07". */

@@ -140,7 +140,7 @@ export function makeTimeline(ids, from, to, events, now, density) {
       return {
         id,
         recordings: { start: delta(runs.map((r) => r[0]), from), duration: runs.map((r) => Math.round(r[1] - r[0])) },
-        gaps: { start: delta(gaps.map((g) => g[0]), from), duration: gaps.map((g) => Math.round(g[1] - g[0])), reason: gaps.map((g) => g[2]) },
+        gaps: { start: delta(gaps.map((g) => g[0]), from), duration: gaps.map((g) => Math.round(g[1] - g[0])), reason: gaps.map((g) => g[2]), detail: gaps.map((g) => (g[2] === "offline" ? "connect to 192.168.1.24:554: connection refused" : "")) },
         ...(density ? { density: density(id, names) } : {}),
         events: density ? undefined : {
           id: own.map((e) => e.id),

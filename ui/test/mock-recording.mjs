@@ -25,10 +25,14 @@ export function makeDensity(id, from, to, bucket, labels, now) {
     const hour = new Date(t).getUTCHours();
     const n = Math.floor(r() * r() * (bucket / (10 * MINUTE)) * (hour > 6 && hour < 20 ? 9 : 1.4));
     if (!n) continue;
-    start.push(t);
-    count.push(n);
-    const pick = r();
-    label.push(labels.indexOf(pick < 0.25 ? "person" : pick < 0.6 ? "car" : "motion"));
+    // An entry per label, as the server has it.
+    for (const [name, share] of [["car", r()], ["motion", r()], ["person", r() - 0.5]]) {
+      const part = Math.round(n * Math.max(0, share) * 0.6);
+      if (!part) continue;
+      start.push(t);
+      count.push(part);
+      label.push(labels.indexOf(name));
+    }
   }
   return { start: start.map((t, i) => t - (i ? start[i - 1] : from)), count, label };
 }
@@ -58,7 +62,7 @@ export function makeCoverage(id, from, to, tz, now) {
 export function makePreviews(id, from, to, now) {
   const previews = [];
   for (let hour = Math.floor(from / HOUR) * HOUR; hour < to && hour < now; hour += HOUR) {
-    if (runsOf(id, hour, hour + HOUR, now).length) previews.push({ start: hour, end: Math.min(hour + HOUR, now), url: `/api/v1/previews/${id}/${hour}.mp4`, open: hour + HOUR > now });
+    if (runsOf(id, hour, hour + HOUR, now).length) previews.push({ start: hour, end: Math.min(hour + HOUR, now), url: `previews/${id}/${hour}.mp4`, open: hour + HOUR > now });
   }
   return previews;
 }
@@ -68,10 +72,10 @@ const sha = (n) => [...Array(64)].map((_, i) => ((n * (i + 7) * 2654435761) >>> 
 function filesOf(job) {
   const stamp = new Date(job.from).toISOString().slice(0, 19).replace("T", "-").replaceAll(":", "");
   const each = job.bytes / job.cameras.length;
-  const url = (name) => `/api/v1/exports/${job.id}/files/${name}`;
-  const files = job.cameras.map((camera, i) => ({ name: `${camera}-${stamp}.mp4`, camera, bytes: Math.round(each), sha256: sha(i + 1), url: url(`${camera}-${stamp}.mp4`) }));
-  if (job.evidence) for (const [i, name] of ["manifest.json", "manifest.sig", "HOW-TO-VERIFY.txt"].entries()) files.push({ name, bytes: 2_140 - i * 600, sha256: sha(i + 40), url: url(name) });
-  return files;
+  const url = (name) => `exports/${job.id}/files/${name}`;
+  const name = `evidence_${job.cameras.join("_")}_${stamp}.zip`;
+  if (job.evidence) return [{ name, bytes: job.bytes, sha256: sha(40), url: url(name) }];
+  return job.cameras.map((camera, i) => ({ name: `${camera}-${stamp}.mp4`, camera, bytes: Math.round(each), sha256: sha(i + 1), url: url(`${camera}-${stamp}.mp4`) }));
 }
 
 const BYTES_PER_MS = 268; // 2.1 Mbit/s

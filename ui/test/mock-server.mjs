@@ -123,7 +123,7 @@ export async function startMock(port = 0) {
     else if ((m = /^DELETE exports\/(\w+)$/.exec(key))) ledger.remove(m[1]) ? send(204) : problem(404, "Not Found", "this export does not exist any more");
     else if ((m = /^POST exports\/(\w+)\/links$/.exec(key))) {
       const { file, expires_in_s } = JSON.parse(body);
-      send(200, { url: `/api/v1/share/${randomBytes(18).toString("base64url")}/${file}`, expires_at: now + expires_in_s * 1000 });
+      send(200, { url: `/api/v1/shared/${randomBytes(18).toString("base64url")}/${file}`, expires_at: now + expires_in_s * 1000 });
     } else if (/^GET exports\/\w+\/files\//.test(key)) binary(res, "video/mp4", clips.parking_sub.preview);
     else if (key === "GET holds") send(200, { holds: ledger.holds });
     else if (key === "POST holds") send(201, ledger.hold(JSON.parse(body), now));
@@ -143,7 +143,7 @@ export async function startMock(port = 0) {
     } else if (key === "GET playback/sync") {
       const [from, to] = [n("from"), n("to")];
       const columns = (runs) => ({ start: runs.map((r, i) => Math.round(r[0] - (i ? runs[i - 1][0] : from))), duration: runs.map((r) => Math.round(r[1] - r[0])) });
-      send(200, { from, to, cameras: q.get("cameras").split(",").map((id) => ({ id, playlist: `/api/v1/vod/${id}/${from}/${to}/index.m3u8?stream=main`, runs: columns(runsOf(id, from, to, now)) })) });
+      send(200, { from, to, cameras: q.get("cameras").split(",").map((id) => ({ id, playlist: `vod/${id}/${from}/${to}/index.m3u8`, runs: columns(runsOf(id, from, to, now)) })) });
     } else return false;
     return true;
   }

@@ -124,10 +124,10 @@ const steps = [
       await page.keyboard.press("p");
       await page.getByText(/^Saved driveway-/).waitFor({ timeout: 5_000 }).catch(() => faults.push(`${label}: no picture was saved`));
     } },
-  { name: "timeline-sync", path: () => `/timeline/?sync=front_door,driveway&t=${t(12)}&play=1`, act: async (page, label) => {
+  { name: "timeline-sync", path: () => `/timeline/?sync=front_door,driveway&t=${START - 12 * 60_000}&play=1`, act: async (page, label) => {
       await inStep(page, label, 2);
     } },
-  { name: "timeline-sync-four", path: () => `/timeline/?sync=front_door,driveway,side_gate,hall&t=${t(12)}&play=1`, act: async (page, label) => {
+  { name: "timeline-sync-four", path: () => `/timeline/?sync=front_door,driveway,side_gate,hall&t=${START - 12 * 60_000}&play=1`, act: async (page, label) => {
       await page.getByText(/Camera offline since/).first().waitFor({ timeout: 10_000 }).catch(() => faults.push(`${label}: the gap of a camera is not explained`));
       await inStep(page, label, 3);
     } },

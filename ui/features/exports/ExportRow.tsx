@@ -1,6 +1,6 @@
 "use client";
 import { useQueryClient } from "@tanstack/react-query";
-import { Download, FileCheck2, FileText, Film, type LucideIcon, Play, Share2, Trash2, X } from "lucide-react";
+import { Download, FileCheck2, FileText, Film, Info, type LucideIcon, Play, Share2, Trash2, X } from "lucide-react";
 import Link from "next/link";
 import { type ReactNode, useState } from "react";
 import { Confirm } from "@/components/Confirm";
@@ -8,7 +8,7 @@ import { CopyButton } from "@/components/CopyButton";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Button, buttonClass } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
-import { useCameraName } from "@/hooks/use-bootstrap";
+import { useBootstrap, useCameraName } from "@/hooks/use-bootstrap";
 import type { Export, ExportFile, ExportState } from "@/lib/api/recording-types";
 import { serverURL } from "@/lib/base";
 import { bytes } from "@/lib/format";
@@ -26,6 +26,8 @@ export function ExportRow({ job }: { job: Export }) {
   const name = useCameraName();
   const [asking, setAsking] = useState<{ share: string } | "delete">();
   const client = useQueryClient();
+  const user = useBootstrap().data?.user;
+  const mine = user?.role === "admin" || user?.name === job.created_by;
   const running = underWay(job);
   const cameras = job.cameras.map(name).join(", ");
   const title = job.name || cameras;
@@ -54,9 +56,11 @@ export function ExportRow({ job }: { job: Export }) {
           <Link href={timelineHref({ camera: job.cameras[0], t: job.from, range: job })} prefetch={false} aria-label={`Show ${title} in the timeline`} title="Show in the timeline" className={buttonClass({ variant: "ghost", size: "icon" })}>
             <Play aria-hidden />
           </Link>
-          <Button variant="ghost" size="icon" aria-label={running ? `Cancel ${title}` : `Delete ${title}`} title={running ? "Cancel" : "Delete"} onClick={() => setAsking("delete")}>
-            {running ? <X aria-hidden /> : <Trash2 aria-hidden />}
-          </Button>
+          {mine && (
+            <Button variant="ghost" size="icon" aria-label={running ? `Cancel ${title}` : `Delete ${title}`} title={running ? "Cancel" : "Delete"} onClick={() => setAsking("delete")}>
+              {running ? <X aria-hidden /> : <Trash2 aria-hidden />}
+            </Button>
+          )}
         </div>
       </div>
       {running && (
@@ -70,6 +74,12 @@ export function ExportRow({ job }: { job: Export }) {
           {job.error || "It failed without a reason being given."}
         </p>
       )}
+      {job.notes?.map((note) => (
+        <p key={note} className="flex items-start gap-1.5 px-4 pb-2 text-xs text-detection max-sm:px-3">
+          <Info className="mt-px size-3.5 shrink-0" aria-hidden />
+          {note}
+        </p>
+      ))}
       {job.state === "done" && <Files job={job} onShare={(file) => setAsking({ share: file })} />}
       {typeof asking === "object" && <ShareDialog job={job} file={asking.share} onClose={() => setAsking(undefined)} />}
       <Confirm
@@ -93,7 +103,7 @@ const fileIcons: Record<ReturnType<typeof fileKind>, LucideIcon> = { video: Film
 
 function fileKind(name: string): "video" | "proof" | "text" {
   if (/\.(mp4|mkv|mov)$/i.test(name)) return "video";
-  return /(sig|manifest|sha256|\.json$)/i.test(name) ? "proof" : "text";
+  return /(\.zip|\.sig|\.json)$/i.test(name) ? "proof" : "text";
 }
 
 function Files({ job, onShare }: { job: Export; onShare: (file: string) => void }) {

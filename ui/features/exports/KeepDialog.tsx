@@ -57,7 +57,7 @@ export function KeepDialog({ range, cameras, onClose }: KeepDialogProps) {
                 { value: "legal", label: "Legal hold" },
               ]}
             />
-            <p className="mt-1 text-xs text-muted">{kind === "legal" ? "Only an administrator can remove a legal hold." : "Everyone who may see the footage can remove it again."}</p>
+            <p className="mt-1 text-xs text-muted">{kind === "legal" ? "Only an administrator can remove a legal hold." : "You or an administrator can remove it again."}</p>
           </div>
         )}
         <label className="block">

@@ -9,6 +9,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button, buttonClass } from "@/components/ui/button";
 import { useBootstrap, useCameraName } from "@/hooks/use-bootstrap";
 import type { Hold } from "@/lib/api/recording-types";
+import type { User } from "@/lib/api/types";
 import { timelineHref } from "@/lib/links";
 import { thumbnailURL } from "@/lib/queries/playback";
 import { holdsQuery, removeHold } from "@/lib/queries/holds";
@@ -21,7 +22,7 @@ const icons = { favourite: Bookmark, export: Download, legal: Scale };
 /** Footage that is not deleted when its time is over. */
 export function KeptList() {
   const query = useQuery(holdsQuery());
-  const admin = useBootstrap().data?.user.role === "admin";
+  const user = useBootstrap().data?.user;
   const name = useCameraName();
   const client = useQueryClient();
   const [removing, setRemoving] = useState<Hold>();
@@ -38,7 +39,7 @@ export function KeptList() {
     <>
       <ul aria-label="Kept footage" className="overflow-hidden rounded-lg border border-line bg-surface">
         {query.data.map((hold) => (
-          <HoldRow key={hold.id} hold={hold} cameras={hold.cameras.map(name).join(", ")} admin={admin} onRemove={() => setRemoving(hold)} />
+          <HoldRow key={hold.id} hold={hold} cameras={hold.cameras.map(name).join(", ")} fixed={user && whyFixed(hold, user)} onRemove={() => setRemoving(hold)} />
         ))}
       </ul>
       <Confirm open={removing !== undefined} onClose={() => setRemoving(undefined)} title="Keep it no longer?" action={removing?.kind === "legal" ? "Remove the legal hold" : "Remove"} onConfirm={() => (removing ? removeHold(client, removing.id) : Promise.resolve())}>
@@ -52,12 +53,19 @@ export function KeptList() {
   );
 }
 
-function HoldRow({ hold, cameras, admin, onRemove }: { hold: Hold; cameras: string; admin: boolean; onRemove: () => void }) {
+/** Why this person cannot remove it, if so. */
+function whyFixed(hold: Hold, user: User): string | undefined {
+  if (hold.kind === "export") return "Goes with its export";
+  if (user.role === "admin") return undefined;
+  if (hold.kind === "legal") return "Only an administrator can remove it";
+  return hold.created_by === user.name ? undefined : `Only ${hold.created_by ?? "its owner"} or an administrator can remove it`;
+}
+
+function HoldRow({ hold, cameras, fixed, onRemove }: { hold: Hold; cameras: string; fixed: string | undefined; onRemove: () => void }) {
   const [broken, setBroken] = useState(false);
   const Icon = icons[hold.kind] ?? Bookmark;
   const legal = hold.kind === "legal";
   const what = hold.note || cameras;
-  const fixed = hold.kind === "export" ? "Goes with its export" : legal && !admin ? "Only an administrator can remove it" : undefined;
   return (
     <li className="flex items-center gap-3 border-b border-line px-3 py-2.5 last:border-b-0" data-testid="hold">
       <span className="relative grid aspect-video w-24 shrink-0 place-items-center overflow-hidden rounded-sm bg-black text-muted max-sm:w-20">

@@ -32,8 +32,9 @@ describe("in words", () => {
   });
 
   it("progress never says 100 % before the end, and the rest where it is known", () => {
-    expect(progressText({ state: "running", progress: 0.999, eta_ms: 800 })).toBe("99 %, about 1 s left");
-    expect(progressText({ state: "running", progress: 0.421 })).toBe("42 %");
+    expect(progressText({ state: "running", progress: 0.999, eta_ms: 800 })).toBe("99 %");
+    expect(progressText({ state: "running", progress: 0.421, eta_ms: 0 })).toBe("42 %");
+    expect(progressText({ state: "running", progress: 0.5, eta_ms: 12_000 })).toBe("50 %, about 12 s left");
     expect(progressText({ state: "queued", progress: 0 })).toBe("Waiting for its turn");
   });
 

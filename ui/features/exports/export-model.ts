@@ -20,7 +20,7 @@ export const modes: { value: ExportMode; label: string; what: string }[] = [
   { value: "timelapse", label: "Timelapse", what: "Hours in minutes, without sound." },
 ];
 
-export const EVIDENCE = "Adds checksums of every file, a signature and instructions, so that anyone can prove later that nothing was changed.";
+export const EVIDENCE = "One ZIP with the original recordings, a signed list of checksums and instructions, so that anyone can prove later that nothing was changed.";
 export const NO_EVIDENCE = "Not with timelapse, which changes the footage.";
 
 export function emptyForm(cameras: string[]): ExportForm {
@@ -69,7 +69,7 @@ export function modeName(job: Pick<Export, "mode" | "speed">): string {
 export function progressText(job: Pick<Export, "state" | "progress" | "eta_ms">): string {
   if (job.state === "queued") return "Waiting for its turn";
   const percent = `${Math.floor(Math.max(0, Math.min(1, job.progress)) * 100)} %`;
-  return job.eta_ms && job.eta_ms > 0 ? `${percent}, about ${duration(job.eta_ms)} left` : percent;
+  return job.eta_ms && job.eta_ms >= 1_000 ? `${percent}, about ${duration(job.eta_ms)} left` : percent;
 }
 
 /** For how long a link may be open to everyone who has it. */

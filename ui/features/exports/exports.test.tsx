@@ -42,7 +42,7 @@ beforeEach(async () => {
   localStorage.setItem(storageKey("session"), "1");
   server.use(
     http.post("*/api/v1/auth/refresh", () => HttpResponse.json(mockSession)),
-    http.get("*/api/v1/bootstrap", () => HttpResponse.json(mockBootstrap({ user: { id: "u1", name: "admin", role } }))),
+    http.get("*/api/v1/bootstrap", () => HttpResponse.json(mockBootstrap({ user: { id: "u1", name: role === "admin" ? "admin" : "mila", role } }))),
     http.get("*/api/v1/exports", () => HttpResponse.json({ exports: jobs })),
     http.get("*/api/v1/holds", () => HttpResponse.json({ holds })),
     http.post("*/api/v1/exports/estimate", async ({ request }) => {
@@ -139,10 +139,19 @@ describe("ExportsView", () => {
     const [running, ready, failed] = await screen.findAllByTestId("export");
     expect(within(running!).getByRole("progressbar").getAttribute("aria-valuenow")).toBe("42");
     expect(within(running!).getByText("42 %, about 12 s left")).toBeTruthy();
-    expect(within(running!).getByRole("button", { name: "Cancel Running one" })).toBeTruthy();
+    expect(await within(running!).findByRole("button", { name: "Cancel Running one" })).toBeTruthy();
     expect(within(ready!).getByRole("link", { name: "Download front.mp4" }).getAttribute("href")).toBe("/api/v1/exports/x1/files/front.mp4");
     expect(within(ready!).getByText("Evidence")).toBeTruthy();
     expect(within(failed!).getByText("The disk is full.")).toBeTruthy();
+  });
+
+  it("lets people delete what is theirs", async () => {
+    role = "viewer";
+    jobs = [mockExport({ id: "a", name: "Of admin" }), mockExport({ id: "b", name: "Of mila", created_by: "mila", notes: ["The sound of the driveway was left out."] })];
+    renderPage(<ExportsView />);
+    expect(await screen.findByRole("button", { name: "Delete Of mila" })).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "Delete Of admin" })).toBeNull();
+    expect(screen.getByText("The sound of the driveway was left out.")).toBeTruthy();
   });
 
   it("deletes only after asking", async () => {
@@ -185,10 +194,11 @@ describe("kept footage", () => {
 
   it("is listed with its note; what may not be removed says why", async () => {
     role = "viewer";
-    holds = [mockHold(), mockHold({ id: "h2", kind: "legal", note: "Case 7" }), mockHold({ id: "h3", kind: "export", note: "" })];
+    holds = [mockHold(), mockHold({ id: "h4", note: "Badger", created_by: "admin" }), mockHold({ id: "h2", kind: "legal", note: "Case 7" }), mockHold({ id: "h3", kind: "export", note: "" })];
     renderPage(<ExportsView />);
-    expect(await screen.findAllByTestId("hold")).toHaveLength(3);
-    expect(await screen.findByText(/Only an administrator can remove it/)).toBeTruthy();
+    expect(await screen.findAllByTestId("hold")).toHaveLength(4);
+    expect(await screen.findByText(/Only admin or an administrator can remove it/)).toBeTruthy();
+    expect(screen.getByText(/Only an administrator can remove it/)).toBeTruthy();
     expect(screen.getByText(/Goes with its export/)).toBeTruthy();
     expect(screen.getAllByRole("button", { name: /^Remove/ })).toHaveLength(1);
   });

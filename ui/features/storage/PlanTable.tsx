@@ -58,6 +58,11 @@ function Plan({ plan, again, busy }: { plan: RetentionPlan; again: () => void; b
           Compute again
         </Button>
       </div>
+      {plan.notes?.map((note) => (
+        <p key={note} className="border-b border-line px-4 py-2 text-detection max-sm:px-3">
+          {note}
+        </p>
+      ))}
       {shown.length > 0 && <Deletions list={shown} />}
       {!all && plan.deletions.length > FIRST && (
         <div className="px-4 py-2">

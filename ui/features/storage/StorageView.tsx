@@ -140,7 +140,7 @@ function ArchiveSection({ archive }: { archive: Archive }) {
     <Section title="Archive">
       <div className="px-4 py-3 max-sm:px-3">
         {!archive.enabled ? (
-          <p className="text-muted">Off. With archive.bucket in config.yaml, recordings are also copied to an S3 store.</p>
+          <p className="text-muted">Off. With archive.enabled in config.yaml, recordings are also copied to an S3 store.</p>
         ) : (
           <>
             <div className="flex flex-wrap items-center gap-x-6 gap-y-2">

@@ -24,6 +24,7 @@ export function HoverCard({ hover, width }: { hover: Hover; width: number }) {
   const left = Math.max(4, Math.min(width - WIDTH - 4, hover.x + 14));
   const { hit, row, camera } = hover;
   const text = hit && row && describe(hit, row);
+  const detail = hit?.what === "gap" ? hit.detail : hit?.what === "recorded" ? hit.damage?.detail : undefined;
   const event = hit?.what === "event" && row?.events.kind[hit.index] === "object" ? row.events.id[hit.index] : undefined;
   const picture = camera && hit && hit.what !== "gap" && hit.what !== "nothing" && !event;
   return (
@@ -52,6 +53,7 @@ export function HoverCard({ hover, width }: { hover: Hover; width: number }) {
         {camera && <p className="truncate text-muted">{camera.name}</p>}
         {text && <p className="text-fg">{text}</p>}
         {hit?.what === "gap" && <p className="text-muted">{gapLength(hit.start, hit.end)} without footage</p>}
+        {detail && <p className="line-clamp-3 text-muted">{detail}</p>}
         {hover.mark && <p className="text-info">{hover.mark.kind === "legal" ? "Legal hold" : hover.mark.kind === "export" ? "Kept for an export" : "Kept"}</p>}
       </div>
     </>

@@ -175,7 +175,7 @@ function Skew({ session }: { session: SyncSession }) {
   const following = Object.values(session.player.state().tiles).filter((t) => t.phase === "following").length;
   if (following < 2) return null;
   return (
-    <span className="ml-2 text-xs text-muted" title="Largest distance between a picture and the clock" data-testid="skew">
+    <span className="ml-2 text-xs text-muted" title="Largest distance between the position of a video and the clock" data-testid="skew">
       in step within {Math.max(10, Math.ceil(session.player.skew / 10) * 10)} ms
     </span>
   );

@@ -126,12 +126,21 @@ function fillShortGaps(cover: Uint8Array, row: TimelineRow, view: View, now: num
   }
 }
 
+export interface GapHit {
+  reason: string;
+  /** a sentence of the recorder's, where it has one */
+  detail?: string;
+  start: number;
+  end: number;
+}
+
 export type Hit =
   | { what: "event"; index: number }
   | { what: "density"; index: number }
   /** end is Infinity while it goes on */
-  | { what: "gap"; reason: string; start: number; end: number }
-  | { what: "recorded" }
+  | ({ what: "gap" } & GapHit)
+  /** `damage` says what is the matter with footage that is there all the same */
+  | { what: "recorded"; damage?: GapHit }
   | { what: "nothing" };
 
 /** The event at `t` within `slack` ms: the most severe, and of those the one that began last. */
@@ -157,15 +166,20 @@ function bucketAt({ start, bucket, count }: Density, t: number): number {
   return i >= 0 && t < start[i]! + bucket && count[i]! > 0 ? i : -1;
 }
 
+function gapAt({ gaps }: TimelineRow, t: number): GapHit | undefined {
+  const i = rangeAt(gaps, t);
+  if (i < 0) return undefined;
+  return { reason: gaps.reason[i] ?? "", ...(gaps.detail[i] && { detail: gaps.detail[i] }), start: gaps.start[i]!, end: gaps.end[i]! };
+}
+
 export function hit(row: TimelineRow, t: number, slack: number, now: number): Hit {
   const index = eventAt(row.events, t, slack, now);
   if (index >= 0) return { what: "event", index };
   const bucket = row.density ? bucketAt(row.density, t) : -1;
   if (bucket >= 0) return { what: "density", index: bucket };
-  if (rangeAt(row.recordings, t) >= 0) return { what: "recorded" };
-  const gap = rangeAt(row.gaps, t);
-  if (gap >= 0) return { what: "gap", reason: row.gaps.reason[gap] ?? "", start: row.gaps.start[gap]!, end: row.gaps.end[gap]! };
-  return { what: "nothing" };
+  const gap = gapAt(row, t);
+  if (rangeAt(row.recordings, t) >= 0) return gap ? { what: "recorded", damage: gap } : { what: "recorded" };
+  return gap ? { what: "gap", ...gap } : { what: "nothing" };
 }
 
 /** Where playback can go on at or after `t`: `t` itself inside footage, else the start of the next run. */

@@ -58,6 +58,16 @@ group("gaps in words", () => {
   });
 });
 
+group("footage that is damaged", () => {
+  it("is there, and says what was lost", () => {
+    const r = row();
+    r.gaps = { start: Float64Array.from([at("14:10:00")]), end: Float64Array.from([at("14:10:03")]), reason: ["loss"], detail: ["12 of 45 packets"] };
+    const found = hit(r, at("14:10:01"), 0, at("15:00:00"));
+    expect(found).toMatchObject({ what: "recorded", damage: { detail: "12 of 45 packets" } });
+    expect(describe(found, r)).toBe("Packets lost 14:10:00–14:10:03");
+  });
+});
+
 group("footageAt", () => {
   it("looks below the events", () => {
     expect(footageAt(row(), at("14:03:05"))).toMatchObject({ what: "gap", reason: "offline" });

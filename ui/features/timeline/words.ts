@@ -18,7 +18,7 @@ export function gapLength(start: number, end: number): string {
 }
 
 export function describe(found: Hit, row: TimelineRow): string | undefined {
-  if (found.what === "recorded") return undefined;
+  if (found.what === "recorded") return found.damage && gapSentence(found.damage.reason, found.damage.start, found.damage.end);
   if (found.what === "nothing") return "Nothing recorded";
   if (found.what === "gap") return gapSentence(found.reason, found.start, found.end);
   if (found.what === "density") return describeBucket(row, found.index);

@@ -34,6 +34,8 @@ export interface Export extends ExportRequest {
   bytes: number;
   /** why it failed, for a person */
   error?: string;
+  /** sentences: what is not as one would expect */
+  notes?: string[];
   created_at: number;
   created_by?: string;
   expires_at?: number;
@@ -134,6 +136,8 @@ export interface RetentionPlan {
   deletions: Deletion[];
   bytes: number;
   held_bytes: number;
+  /** sentences: what cannot be achieved, and what is not known */
+  notes?: string[];
 }
 
 export interface CoverageDay {

@@ -102,7 +102,7 @@ export interface TimelinePayload {
   cameras: {
     id: string;
     recordings: { start: number[]; duration: number[] };
-    gaps: { start: number[]; duration: number[]; reason: string[] };
+    gaps: { start: number[]; duration: number[]; reason: string[]; detail?: string[] };
     events?: {
       id: string[];
       start: number[];
@@ -111,7 +111,7 @@ export interface TimelinePayload {
       kind: number[];
       score: number[];
     };
-    /** instead of events where a bucket was asked for: how many began in it, and the label that matters most among them */
+    /** instead of events where a bucket was asked for: how many began in it, an entry per label, sorted by start */
     density?: { start: number[]; count: number[]; label: number[] };
   }[];
 }

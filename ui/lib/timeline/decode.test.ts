@@ -61,6 +61,16 @@ describe("gaps and counts", () => {
     expect(joinDays([night(0, DAY - 60_000, 60_000, "offline"), night(DAY, 0, 30_000, "restart")], "a").gaps.start).toHaveLength(2);
   });
 
+  it("counts of several labels are one bucket, named by what matters most", () => {
+    const p = payload(0, none);
+    p.cameras[0]!.density = { start: [0, 0, 0, 600_000, 0], count: [3, 2, 40, 5, 9], label: [1, 0, 2, 2, 1] };
+    const density = decodeTimeline(p, 0, 600_000).rows[0]!.density!;
+    expect([...density.start]).toEqual([0, 600_000]);
+    expect([...density.count]).toEqual([45, 14]);
+    expect(density.label).toEqual(["person", "car"]);
+    expect(density.peak).toBe(45);
+  });
+
   it("counts per bucket are joined over blocks", () => {
     const block = (from: number, count: number) => {
       const p = payload(from, none);

@@ -46,7 +46,7 @@ export interface Density {
 }
 
 /** Why nothing was recorded; `end` is Infinity while it goes on. */
-export type Gaps = Ranges & { reason: string[] };
+export type Gaps = Ranges & { reason: string[]; detail: string[] };
 
 export interface TimelineRow {
   id: string;
@@ -99,7 +99,7 @@ function decodeGaps(g: PayloadCamera["gaps"] | undefined, payload: TimelinePaylo
   const last = out.end.length - 1;
   const today = payload.from <= asOf && asOf < payload.to;
   if (last >= 0 && today && ((g?.duration[last] ?? 0) < 0 || out.end[last]! >= asOf - GOING_ON_MS)) out.end[last] = Infinity;
-  return { ...out, reason: g?.reason ?? [] };
+  return { ...out, reason: g?.reason ?? [], detail: g?.detail ?? [] };
 }
 
 function decodeEvents(e: PayloadCamera["events"], payload: TimelinePayload): Events {
@@ -118,11 +118,37 @@ function decodeEvents(e: PayloadCamera["events"], payload: TimelinePayload): Eve
   return { id: e?.id ?? [], start, end, label, kind, score: Uint8Array.from(e?.score ?? []), severity, maxEnd: runningMax(end) };
 }
 
+/** One entry per bucket, of what the server counts per bucket and label. */
 function decodeDensity(d: PayloadCamera["density"], payload: TimelinePayload, bucket: number): Density | undefined {
   if (!d) return undefined;
-  const label = d.start.map((_, i) => payload.labels[d.label[i] ?? -1] ?? "");
-  const severity = Uint8Array.from(label.map((name) => severityOf(name === "motion" ? "motion" : "object", name)));
-  return { start: undelta(d.start, payload.from), bucket, count: Uint32Array.from(d.count), label, severity, peak: Math.max(1, ...d.count) };
+  const starts = undelta(d.start, payload.from);
+  const start: number[] = [];
+  const count: number[] = [];
+  const label: string[] = [];
+  const severity: number[] = [];
+  let best = 0;
+  for (let i = 0; i < starts.length; i++) {
+    const name = payload.labels[d.label[i] ?? -1] ?? "";
+    const level = severityOf(name === "motion" ? "motion" : "object", name);
+    const n = d.count[i] ?? 0;
+    const last = start.length - 1;
+    if (start[last] !== starts[i]) {
+      start.push(starts[i]!);
+      count.push(n);
+      label.push(name);
+      severity.push(level);
+      best = n;
+      continue;
+    }
+    count[last]! += n;
+    // Of equal severity, what there was more of gives the name.
+    if (level > severity[last]! || (level === severity[last] && n > best)) {
+      label[last] = name;
+      severity[last] = level;
+      best = n;
+    }
+  }
+  return { start: Float64Array.from(start), bucket, count: Uint32Array.from(count), label, severity: Uint8Array.from(severity), peak: Math.max(1, ...count) };
 }
 
 /** `bucket` is the one that was asked for, 0 where single events were. */
@@ -146,6 +172,7 @@ function joinGaps(rows: TimelineRow[]): Gaps {
   const start: number[] = [];
   const end: number[] = [];
   const reason: string[] = [];
+  const detail: string[] = [];
   for (const { gaps } of rows) {
     for (let i = 0; i < gaps.start.length; i++) {
       const why = gaps.reason[i] ?? "";
@@ -154,10 +181,11 @@ function joinGaps(rows: TimelineRow[]): Gaps {
         start.push(gaps.start[i]!);
         end.push(gaps.end[i]!);
         reason.push(why);
+        detail.push(gaps.detail[i] ?? "");
       }
     }
   }
-  return { start: Float64Array.from(start), end: Float64Array.from(end), reason };
+  return { start: Float64Array.from(start), end: Float64Array.from(end), reason, detail };
 }
 
 function joinDensity(rows: TimelineRow[]): Density | undefined {
