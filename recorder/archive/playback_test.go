@@ -32,7 +32,7 @@ import (
 
 var (
 	_ playback.Remote = (*archive.Archive)(nil)
-	_ fsck.Lister     = (*archive.Archive)(nil)
+	_ fsck.Archive    = (*archive.Archive)(nil)
 )
 
 var front = nvr.StreamID{Camera: "front", Role: nvr.Main}

@@ -28,7 +28,7 @@ type Level int
 const (
 	List    Level = iota // names: reads directories and journals
 	Size                 // sizes: one stat per file
-	Content              // checksums and boxes: reads every byte
+	Content              // checksums and boxes: reads every byte, the archive's too
 )
 
 // ParseLevel returns the level called list, size or content.
@@ -76,17 +76,19 @@ type Report struct {
 	Repaired int       `json:"repaired"`
 }
 
-// Lister tells what the archive holds.
-type Lister interface {
+// Archive tells what the S3 tier holds.
+type Archive interface {
 	// List calls fn with the library path and size of each object of stream, in any order.
 	List(ctx context.Context, stream nvr.StreamID, fn func(path string, bytes int64) error) error
+	// Verify reads the copy of r back. The error has nvr.CodeConflict where its bytes are not the recording's.
+	Verify(ctx context.Context, r index.Recording) error
 }
 
 // Options is what to check and how.
 type Options struct {
 	Libraries []*library.Library // the volumes, in the order in which playback asks them
 	Index     index.Index        // nil leaves the index out
-	Remote    Lister             // nil leaves the archive out
+	Remote    Archive            // nil leaves the archive out
 	Level     Level
 	Repair    bool
 	// Running says that a recorder works on the volumes: nothing may be repaired, and what is in motion is no finding.

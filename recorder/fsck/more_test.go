@@ -159,14 +159,24 @@ func TestOverlapIsTold(t *testing.T) {
 	})
 }
 
-// bucket is an archive.
-type bucket map[string]int64
+// bucket is an archive: sizes of objects, and which of them rotted.
+type bucket struct {
+	objects map[string]int64
+	rotten  map[string]bool
+}
 
 func (b bucket) List(_ context.Context, _ nvr.StreamID, fn func(string, int64) error) error {
-	for _, p := range slices.Sorted(maps.Keys(b)) {
-		if err := fn(p, b[p]); err != nil {
+	for _, p := range slices.Sorted(maps.Keys(b.objects)) {
+		if err := fn(p, b.objects[p]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (b bucket) Verify(_ context.Context, r index.Recording) error {
+	if b.rotten[r.Path] {
+		return &nvr.Error{Code: nvr.CodeConflict, Message: "damaged"}
 	}
 	return nil
 }
@@ -174,10 +184,10 @@ func (b bucket) List(_ context.Context, _ nvr.StreamID, fn func(string, int64) e
 func TestArchive(t *testing.T) {
 	bubble(t, func(t *testing.T, s *shelf) {
 		var names []int64
-		b := make(bucket)
+		b := bucket{objects: make(map[string]int64), rotten: make(map[string]bool)}
 		for _, r := range s.recs {
 			names = append(names, r.Start.UnixMilli())
-			b[r.Path] = r.Bytes
+			b.objects[r.Path] = r.Bytes
 		}
 		s.must(s.lib.Append(s.day, library.Line{Files: &library.Files{Change: library.Archived, MS: names[:3]}}))
 		s.feed()
@@ -187,8 +197,8 @@ func TestArchive(t *testing.T) {
 				t.Errorf("in order: %+v", f)
 			}
 		}
-		delete(b, s.recs[0].Path)
-		b[s.recs[1].Path]--
+		delete(b.objects, s.recs[0].Path)
+		b.objects[s.recs[1].Path]--
 		if rep := s.check(with); rep.Errors != 2 {
 			t.Errorf("found %+v", rep.Findings)
 		}
@@ -205,6 +215,34 @@ func TestArchive(t *testing.T) {
 		s.check(repair)
 		if r := s.journal()[2]; !r.Remote || !r.Evicted {
 			t.Errorf("what only the archive has is %+v", r)
+		}
+	})
+}
+
+func TestArchiveIsReadBack(t *testing.T) {
+	bubble(t, func(t *testing.T, s *shelf) {
+		b := bucket{objects: make(map[string]int64), rotten: make(map[string]bool)}
+		for _, r := range s.recs[:2] {
+			b.objects[r.Path] = r.Bytes
+			b.rotten[r.Path] = true
+		}
+		names := []int64{s.recs[0].Start.UnixMilli(), s.recs[1].Start.UnixMilli()}
+		s.must(s.lib.Append(s.day, library.Line{Files: &library.Files{Change: library.Archived, MS: names}}))
+		s.must(s.lib.Append(s.day, library.Line{Files: &library.Files{Change: library.Evicted, MS: names[:1]}}))
+		s.must(s.lib.RemoveFiles(front, names[:1]))
+		s.feed()
+		at := func(l fsck.Level) func(*fsck.Options) {
+			return func(o *fsck.Options) { o.Remote, o.Level = b, l }
+		}
+		if rep := s.check(at(fsck.Size)); rep.Errors > 0 {
+			t.Errorf("sizes are right, but found %+v", rep.Findings)
+		}
+		if rep := s.check(at(fsck.Content)); rep.Errors != 2 || rep.Findings[0].Invariant != 10 || rep.Findings[0].Repair != "" {
+			t.Errorf("found %+v", rep.Findings)
+		}
+		s.check(func(o *fsck.Options) { at(fsck.Content)(o); repair(o) })
+		if j := s.journal(); !j[0].Remote || j[1].Remote {
+			t.Error("the only copy must stay, the other be uploaded again")
 		}
 	})
 }
