@@ -131,11 +131,13 @@ func recordAlone(ctx context.Context, url string, n int, dir string) error {
 		streams[i] = recorder.Stream{ID: nvr.StreamID{Camera: nvr.CameraID("cam" + strconv.Itoa(i)), Role: nvr.Main}, Hub: media.NewHub()}
 	}
 	log := slog.New(slog.DiscardHandler)
-	m, err := recorder.New(recorder.Options{Volumes: library.NewVolumes(lib), Logger: log, Metrics: prometheus.NewRegistry()}, streams)
+	metrics := prometheus.NewRegistry()
+	m, err := recorder.New(recorder.Options{Volumes: library.NewVolumes(lib), Logger: log, Metrics: metrics}, streams)
 	if err != nil {
 		return err
 	}
 	var wg sync.WaitGroup
+	wg.Go(func() { tellSyncs(ctx, metrics, filepath.Join(dir, syncsFile)) })
 	wg.Go(func() { _ = m.Run(ctx) })
 	for i, s := range streams {
 		wg.Go(func() {
@@ -151,4 +153,31 @@ func recordAlone(ctx context.Context, url string, n int, dir string) error {
 	}
 	wg.Wait()
 	return nil
+}
+
+// tellSyncs keeps the number of syncs in a file, for the process that measures.
+func tellSyncs(ctx context.Context, metrics *prometheus.Registry, file string) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		families, err := metrics.Gather()
+		if err != nil {
+			continue
+		}
+		for _, f := range families {
+			if f.GetName() != "nvr_recorder_syncs_total" {
+				continue
+			}
+			n := 0.0
+			for _, m := range f.GetMetric() {
+				n += m.GetCounter().GetValue()
+			}
+			_ = os.WriteFile(file, strconv.AppendInt(nil, int64(n), 10), 0o600) // read as it is next time
+		}
+	}
 }

@@ -21,7 +21,9 @@ const clockTick = 100
 type sample struct {
 	cpu   float64 // user and system seconds per camera-minute
 	pss   float64 // MB, all processes: shared pages are counted once
-	mbits float64 // written per second and camera
+	mbits float64 // recorded per second and camera
+	write float64 // bytes that went to the file system for each byte recorded: database and journals included
+	syncs float64 // files and directories forced to the device, per camera-hour; only the recorder alone tells
 }
 
 // turn lets one recorder record n cameras and measures it, children included.
@@ -43,14 +45,17 @@ func (o options) turn(ctx context.Context, c contestant, url string, n int) (sam
 		return sample{}, err
 	}
 	before, start := g.cpu(), time.Now()
-	bytes := written(dir)
+	bytes, wrote, syncs := recorded(dir), g.wrote(), syncsIn(dir)
 	if err := sleep(ctx, o.length); err != nil {
 		return sample{}, err
 	}
 	took := time.Since(start)
 	minutes := took.Minutes() * float64(n)
 	s := sample{cpu: (g.cpu() - before) / minutes, pss: g.pss()}
-	s.mbits = float64(written(dir)-bytes) * 8 / 1e6 / took.Seconds() / float64(n)
+	grown := float64(recorded(dir) - bytes)
+	s.mbits = grown * 8 / 1e6 / took.Seconds() / float64(n)
+	s.write = float64(g.wrote()-wrote) / grown
+	s.syncs = float64(syncsIn(dir)-syncs) / (minutes / 60)
 	if s.mbits < 2 {
 		return s, fmt.Errorf("only %.2f Mbit/s per camera were recorded: %s", s.mbits, tail(filepath.Join(dir, "log")))
 	}
@@ -102,8 +107,19 @@ func recording(dir string) (n int) {
 	return n
 }
 
-func written(dir string) (n int64) {
+func recorded(dir string) (n int64) {
 	videoFiles(dir, func(i fs.FileInfo) { n += i.Size() })
+	return n
+}
+
+// syncsFile is where the recorder alone tells how often it forced bytes to the device.
+const syncsFile = "syncs"
+
+func syncsIn(dir string) (n int64) {
+	b, err := os.ReadFile(filepath.Join(dir, syncsFile))
+	if err == nil {
+		n, _ = strconv.ParseInt(string(b), 10, 64)
+	}
 	return n
 }
 
@@ -169,6 +185,23 @@ func (g *group) cpu() float64 {
 	return total
 }
 
+// wrote returns the bytes of all pages that the tree dirtied, which the kernel must write (proc(5), write_bytes).
+func (g *group) wrote() (n int64) {
+	for _, pid := range g.tree() {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(b)) {
+			if rest, ok := strings.CutPrefix(line, "write_bytes: "); ok {
+				v, _ := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+				n += v
+			}
+		}
+	}
+	return n
+}
+
 // pss returns the megabytes that the tree holds.
 func (g *group) pss() float64 {
 	total := 0.0
@@ -207,7 +240,25 @@ func table(w io.Writer, runners []contestant, ns []int, results map[string]map[i
 		}
 		fmt.Fprintln(w)
 	}
+	writes(w, runners, ns, results)
 	fmt.Fprintln(w, "\nMB per camera is what each camera beyond the first adds; for the smallest N it is the whole.")
+}
+
+// writes prints what reaches the file system. Of syncs only the recorder alone tells; the peers do none.
+func writes(w io.Writer, runners []contestant, ns []int, results map[string]map[int][]sample) {
+	n := slices.Max(ns)
+	fmt.Fprintf(w, "\n| recorder, N=%d | bytes written per byte recorded | syncs per camera-hour |\n|---|---|---|\n", n)
+	for _, r := range runners {
+		var write, syncs []float64
+		for _, s := range results[r.name][n] {
+			write, syncs = append(write, s.write), append(syncs, s.syncs)
+		}
+		told := "not counted"
+		if median(syncs) > 0 {
+			told = fmt.Sprintf("%.0f", median(syncs))
+		}
+		fmt.Fprintf(w, "| %s | %.3f | %s |\n", r.name, median(write), told)
+	}
 }
 
 func marginal(of map[int][]sample, ns []int, n int) float64 {
