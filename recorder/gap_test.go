@@ -159,3 +159,28 @@ func TestRecoveryLeavesGivenUpFilesAlone(t *testing.T) {
 		t.Errorf("what was given up is back: %+v, %v", led.Recordings(), err)
 	}
 }
+
+func TestWhatIsDroppedAtTheEndOfASessionIsTold(t *testing.T) {
+	for want, writing := range map[index.GapReason]time.Duration{index.GapOverload: time.Second, index.GapDisk: 2 * stall} {
+		t.Run(string(want), func(t *testing.T) {
+			b := newBench(t, nil)
+			clip := scene(t)
+			next := clip.Play(clip.Desc, epoch)
+			b.feed(next, 10*time.Second)
+			b.writing = writing
+			for range 3 { // more than the queue takes
+				b.r.stream.Hub.Publish(next())
+			}
+			b.end("cable", epoch.Add(20*time.Second))
+			b.feed(clip.Play(fmp4test.Copy(clip.Desc), epoch.Add(25*time.Second)), 4*time.Second)
+			b.must(b.endRun())
+			_, gaps := journal(t, b.lib)
+			if len(gaps) != 2 || gaps[0].Reason != want || gaps[1].Reason != index.GapOffline {
+				t.Fatalf("gaps %+v", gaps)
+			}
+			if !gaps[0].End.Equal(gaps[1].Start) || !gaps[1].Start.Equal(epoch.Add(20*time.Second)) || (gaps[0].End.Sub(gaps[0].Start)-10*time.Second).Abs() > time.Second {
+				t.Errorf("gaps %+v do not fill the hole", gaps)
+			}
+		})
+	}
+}

@@ -17,7 +17,7 @@ const (
 	queueUnits = 1200
 	// maxDrift is how far wall time and media time may part within a run before a new one begins.
 	maxDrift = 2 * time.Second
-	// stall is a write so slow that units which were dropped meanwhile are the disk's fault.
+	// stall is so long a time of writing what had queued that units which were dropped meanwhile are the disk's fault.
 	stall = 5 * time.Second
 	// slowFrames is the frame interval from which parts include the last picture with a guessed duration: waiting for
 	// the next one would cost more of the second that a crash may take.
@@ -38,11 +38,13 @@ type instance struct {
 	origin   time.Time        // wall time of the run's zero
 	rotateAt time.Time        // wall time after which the next key picture begins a new file
 	lastLead media.AccessUnit // latest unit of the lead track, without payload
+	silence  time.Duration    // longest in which the camera sent no picture, by both clocks, since the last key picture
 
 	dropped, restamped uint64
 	fresh              bool          // what follows an absence has not been written yet
 	overloaded         bool          // units were dropped, and no run has ended for it yet
-	slowest            time.Duration // write, since the last run ended for units that were dropped
+	writing            time.Duration // spent with the disk since the batch was taken
+	stalled            time.Duration // longest such time in which units were dropped, since a run ended for that
 	payload            int           // bytes taken since the last part
 	damage             damage
 }
@@ -77,7 +79,9 @@ func (i *instance) take(units []*media.AccessUnit) error {
 	if d := i.reader.Dropped(); d != i.dropped {
 		i.r.metrics.dropped.Add(float64(d - i.dropped))
 		i.dropped, i.overloaded = d, true
+		i.stalled = max(i.stalled, i.writing) // of the batch before: meanwhile the queue filled up
 	}
+	i.writing = 0
 	for _, u := range units {
 		if err := i.unit(u); err != nil {
 			return err
@@ -92,16 +96,17 @@ func (i *instance) take(units []*media.AccessUnit) error {
 
 func (i *instance) unit(u *media.AccessUnit) error {
 	if u.End() {
-		err := i.endRun() // first: what it writes ends the absence before it
+		err := i.endRunBefore(u) // first: what it writes ends the absence before it
 		i.r.lost(u.NTP, index.GapOffline, u.Reason)
 		i.desc, i.mux = nil, nil
 		i.r.setStatus(Waiting, "")
 		return err
 	}
 	if u.Desc != i.desc {
-		if err := i.describe(u.Desc); err != nil {
+		if err := i.endRunBefore(u); err != nil {
 			return err
 		}
+		i.describe(u.Desc)
 	}
 	switch {
 	case i.mux == nil:
@@ -125,24 +130,23 @@ func (i *instance) add(u *media.AccessUnit) bool {
 }
 
 // describe begins a new session or parameter set. What MP4 cannot hold is shown and waited out.
-func (i *instance) describe(d *media.Description) error {
-	if err := i.endRun(); err != nil {
-		return err
-	}
+func (i *instance) describe(d *media.Description) {
 	i.desc, i.mux = d, nil
 	m, err := fmp4.NewMuxer(d)
 	if err != nil {
 		i.r.metrics.errors.Inc()
 		i.r.setStatus(Failing, fmt.Sprintf("The stream cannot be recorded: %v; choose H.264 or H.265 on the camera.", err))
 		i.r.logger.Error("stream cannot be recorded", "err", err)
-		return nil
+		return
 	}
 	i.mux, i.restamped = m, 0
-	return nil
 }
 
 // lead handles a unit of the track that times the file.
 func (i *instance) lead(u *media.AccessUnit) error {
+	if i.running {
+		i.listen(u)
+	}
 	if !u.Key {
 		if i.add(u) {
 			i.watch(u)
@@ -162,6 +166,7 @@ func (i *instance) lead(u *media.AccessUnit) error {
 			}
 			i.mux, i.restamped = m, 0
 		}
+		i.silence = 0
 	}
 	if !i.running {
 		return i.beginRun(u)
@@ -204,28 +209,45 @@ func (i *instance) cut() error {
 	return nil
 }
 
+// listen notes how long the camera was silent before u. What its own clock says of that tells a silent camera, which may
+// go on in the middle of a group of pictures, from a clock that was set.
+func (i *instance) listen(u *media.AccessUnit) {
+	silence := u.NTP.Sub(i.lastLead.NTP)
+	clock := float64(i.desc.Tracks[u.Track].ClockRate)
+	media := time.Duration(float64(u.DTS-i.lastLead.DTS) / clock * float64(time.Second))
+	if silence > maxDrift && (silence-media).Abs() < maxDrift {
+		i.silence = max(i.silence, silence)
+	}
+}
+
 // broken tells whether the run must end before the key picture u, and why.
 func (i *instance) broken(u *media.AccessUnit) (index.GapReason, string) {
 	silence := u.NTP.Sub(i.lastLead.NTP)
 	drift := i.mux.Drift(u)
-	// What the camera's own clock says of the silence, to tell a silent camera from a clock that was set.
-	clock := float64(i.desc.Tracks[u.Track].ClockRate)
-	media := time.Duration(float64(u.DTS-i.lastLead.DTS) / clock * float64(time.Second))
+	if reason, detail := i.overload(silence); reason != "" {
+		return reason, detail
+	}
 	switch {
-	case i.overloaded && silence > maxDrift/4:
-		slowest := i.slowest
-		i.overloaded, i.slowest = false, 0
-		if slowest > stall {
-			return index.GapDisk, fmt.Sprintf("The disk took %v for one write.", slowest.Round(time.Second))
-		}
-		return index.GapOverload, "The machine was too slow."
 	case drift.Abs() <= maxDrift:
 		return "", ""
-	case silence > maxDrift && (silence-media).Abs() < maxDrift:
-		return index.GapLoss, fmt.Sprintf("The camera sent no pictures for %v.", silence.Round(time.Second))
+	case i.silence > 0:
+		return index.GapLoss, fmt.Sprintf("The camera sent no pictures for %v.", i.silence.Round(time.Second))
 	default:
 		return index.GapClock, fmt.Sprintf("The clock and the camera's timestamps parted by %v.", drift.Round(100*time.Millisecond))
 	}
+}
+
+// overload tells whether the silence after the last picture is of units that were dropped, and why they were.
+func (i *instance) overload(silence time.Duration) (index.GapReason, string) {
+	if !i.overloaded || silence <= maxDrift/4 {
+		return "", ""
+	}
+	stalled := i.stalled
+	i.overloaded, i.stalled = false, 0
+	if stalled > stall {
+		return index.GapDisk, fmt.Sprintf("The disk took %v to write.", stalled.Round(time.Second))
+	}
+	return index.GapOverload, "The machine was too slow."
 }
 
 // beginRun begins a run with the key picture u, unless the camera sent it before.
@@ -237,7 +259,7 @@ func (i *instance) beginRun(u *media.AccessUnit) error {
 	if back := start.Sub(u.NTP); back > maxReplay {
 		i.r.shifted(start, back)
 	}
-	i.running, i.overloaded = true, false
+	i.running, i.overloaded, i.stalled = true, false, 0
 	i.origin = start
 	i.damage.intact = start
 	i.openFile(start, 0)
@@ -266,6 +288,18 @@ func (i *instance) rotate(wall time.Time, at time.Duration) error {
 	return nil
 }
 
+// endRunBefore ends the run before u, which ends the session or begins another, and tells what was dropped at its end.
+func (i *instance) endRunBefore(u *media.AccessUnit) error {
+	if !i.running {
+		return nil
+	}
+	err := i.endRun()
+	if reason, detail := i.overload(u.NTP.Sub(i.lastLead.NTP)); reason != "" {
+		i.r.lost(i.lastLead.NTP, reason, detail)
+	}
+	return err
+}
+
 // endRun writes what is left and closes the file.
 func (i *instance) endRun() error {
 	if !i.running {
@@ -287,6 +321,7 @@ func (i *instance) closeFile() error {
 	if f == nil {
 		return nil
 	}
+	defer i.wrote(time.Now())
 	err := f.close()
 	if err != nil && f.sink != nil && i.r.opts.Volumes.Other(f.sink.lib) {
 		i.failedOver(err)
@@ -300,15 +335,14 @@ func (i *instance) write(flush bool) error {
 	if !i.mux.Cut(&i.part, flush) {
 		return nil
 	}
+	defer i.wrote(time.Now())
 	payload := i.payload
 	i.payload = 0
 	var err error
 	if i.file != nil {
-		began := time.Now()
 		if err = i.file.write(&i.part, payload); err != nil {
 			err = i.failOver(err, payload)
 		}
-		i.slowest = max(i.slowest, time.Since(began))
 	}
 	clear(i.part.Buffers) // let go of the payload
 	if err == nil && i.fresh && i.file != nil {
@@ -317,6 +351,8 @@ func (i *instance) write(flush bool) error {
 	}
 	return err
 }
+
+func (i *instance) wrote(began time.Time) { i.writing += time.Since(began) }
 
 // failOver goes on in another volume after the part could not be written: at once where the part begins with a key
 // picture, otherwise with the next one. Without another volume the attempt fails with err.

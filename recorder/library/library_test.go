@@ -119,6 +119,7 @@ func TestLongAndDamagedLinesAreSkipped(t *testing.T) {
 		strings.Replace(string(good), `[100,400`, `[100,4000`, 1),
 		strings.Replace(string(good), `[100,400`, `[100,-400`, 1),
 		strings.Replace(string(good), `"dur":4000000`, `"dur":-1`, 1),
+		strings.Replace(string(good), `"dur":4000000`, `"dur":7200000001`, 1), // the index would miss it
 	}
 	var b bytes.Buffer
 	for _, l := range bad {

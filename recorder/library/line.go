@@ -160,8 +160,9 @@ func (w *wireLine) recording(stream nvr.StreamID) (index.Recording, bool) {
 	return r, len(r.Segments) > 0
 }
 
-// A recording is a minute or so; a day is far beyond what any configuration makes.
-const maxDurationUS = 24 * 3600 * 1_000_000
+// A recording lasts an hour at most, the longest that configuration allows. The index looks back two hours for recordings that
+// began before a range: a longer one would be missed there.
+const maxDurationUS = 2 * 3600 * 1_000_000
 
 // plausible accepts the years 1970 to 9999, which is what paths can express.
 func plausible(us int64) bool { return us >= 0 && us < 253402300800_000_000 }
