@@ -32,12 +32,18 @@ type Model struct {
 
 	data          []byte
 	input, output string
+	provider      Provider
 }
 
 // OpenModel loads ONNX Runtime from library (see FindLibrary), reads the model and runs it once on an empty picture, so
 // that a model that cannot work is refused here, in one sentence. labels is a file with one class name per line; empty:
 // the names in the model, else <model>.labels beside it, else COCO's.
 func OpenModel(library, path, labels string) (*Model, error) {
+	return OpenModelOn(ProviderCPU, library, path, labels)
+}
+
+// OpenModelOn is OpenModel for sessions that calculate on the given provider.
+func OpenModelOn(provider Provider, library, path, labels string) (*Model, error) {
 	data, err := readModel(path)
 	if err != nil {
 		return nil, err
@@ -45,7 +51,7 @@ func OpenModel(library, path, labels string) (*Model, error) {
 	if err := loadLibrary(library); err != nil {
 		return nil, err
 	}
-	m := &Model{Name: strings.TrimSuffix(filepath.Base(path), ".onnx"), Path: path, data: data}
+	m := &Model{Name: strings.TrimSuffix(filepath.Base(path), ".onnx"), Path: path, data: data, provider: provider}
 	ins, outs, err := ort.GetInputOutputInfoWithONNXData(data)
 	if err != nil {
 		return nil, &nvr.Error{Code: nvr.CodeInvalid, Err: err, Message: fmt.Sprintf(
@@ -114,18 +120,27 @@ func (m *Model) readShapes(ins, outs []ort.InputOutputInfo, imgsz string) error 
 	in, out := ins[0], outs[0]
 	d := in.Dimensions
 	if in.DataType != ort.TensorElementDataTypeFloat || out.DataType != ort.TensorElementDataTypeFloat ||
-		len(d) != 4 || d[0] > 1 || d[1] != 3 || len(out.Dimensions) != 3 {
+		len(d) != 4 || d[0] > 1 || len(out.Dimensions) != 3 {
 		return m.wrongShape(in.String(), out.String())
 	}
 	h, w := d[2], d[3]
 	if h <= 0 || w <= 0 { // a dynamic export: the size it was trained for is in the metadata
 		h, w = parseSize(imgsz)
 	}
-	if h < 32 || w < 32 || h > maxInputSide || w > maxInputSide || h%32 != 0 || w%32 != 0 {
+	if !m.setInput(d[1], h, w) {
 		return m.wrongShape(in.String(), out.String())
 	}
-	m.Width, m.Height, m.input, m.output = int(w), int(h), in.Name, out.Name
+	m.input, m.output = in.Name, out.Name
 	return nil
+}
+
+// setInput takes over the input's size and reports whether a detector can have it.
+func (m *Model) setInput(channels, h, w int64) bool {
+	if channels != 3 || h < 32 || w < 32 || h > maxInputSide || w > maxInputSide || h%32 != 0 || w%32 != 0 {
+		return false
+	}
+	m.Width, m.Height = int(w), int(h)
+	return true
 }
 
 // parseSize reads "[384, 640]", height first; anything else is the usual 640 by 640.
@@ -143,7 +158,7 @@ func parseSize(s string) (h, w int64) {
 
 // probe runs the model once and finds its layout and number of classes from what comes out.
 func (m *Model) probe() (classes int, err error) {
-	options, err := sessionOptions()
+	options, err := sessionOptions(m.provider)
 	if err != nil {
 		return 0, err
 	}
@@ -165,19 +180,28 @@ func (m *Model) probe() (classes int, err error) {
 	}
 	defer func() { _ = outs[0].Destroy() }()
 	shape := outs[0].GetShape()
-	if len(shape) != 3 || shape[0] != 1 {
-		return 0, m.wrongShape(in.GetShape(), shape)
-	}
-	n := int64(anchorsFor(m.Width, m.Height))
-	switch {
-	case shape[2] == n && shape[1] > 4:
-		m.Layout = LayoutV8
-		return int(shape[1] - 4), nil
-	case shape[1] == n && shape[2] > 5:
-		m.Layout = LayoutYOLOX
-		return int(shape[2] - 5), nil
+	if classes, ok := m.setLayout(shape); ok {
+		return classes, nil
 	}
 	return 0, m.wrongShape(in.GetShape(), shape)
+}
+
+// setLayout finds the layout and the number of classes from the shape of the output. The first dimension may be free.
+func (m *Model) setLayout(shape []int64) (classes int, ok bool) {
+	if len(shape) != 3 || shape[0] != 1 && shape[0] != -1 {
+		return 0, false
+	}
+	n := int64(anchorsFor(m.Width, m.Height))
+	const most = 10000 // classes
+	switch {
+	case shape[2] == n && shape[1] > 4 && shape[1] < most:
+		m.Layout = LayoutV8
+		return int(shape[1] - 4), true
+	case shape[1] == n && shape[2] > 5 && shape[2] < most:
+		m.Layout = LayoutYOLOX
+		return int(shape[2] - 5), true
+	}
+	return 0, false
 }
 
 func (m *Model) findLabels(file, names string, classes int) ([]string, error) {
@@ -210,7 +234,7 @@ func (m *Model) findLabels(file, names string, classes int) ([]string, error) {
 }
 
 // sessionOptions: one thread per session, because the pool runs one session per core.
-func sessionOptions() (*ort.SessionOptions, error) {
+func sessionOptions(p Provider) (*ort.SessionOptions, error) {
 	o, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("create session options: %w", err)
@@ -219,6 +243,10 @@ func sessionOptions() (*ort.SessionOptions, error) {
 		o.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"))
 	if err != nil {
 		return nil, fmt.Errorf("set session options: %w", errors.Join(err, o.Destroy()))
+	}
+	if err := useProvider(o, p); err != nil {
+		_ = o.Destroy()
+		return nil, err
 	}
 	return o, nil
 }

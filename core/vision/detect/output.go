@@ -61,6 +61,14 @@ func newDecoder(layout Layout, width, height, classes int) *decoder {
 	}
 }
 
+// shape returns the dimensions of the model's output.
+func (d *decoder) shape() []int64 {
+	if d.layout == LayoutV8 {
+		return []int64{1, int64(4 + d.classes), int64(d.anchors)}
+	}
+	return []int64{1, int64(d.anchors), int64(5 + d.classes)}
+}
+
 // decode returns the boxes that survive non-maximum suppression, best first. The slice is valid until the next call.
 // Whatever the numbers in out are, every box lies in the input, is not empty and has a score in minScore..1.
 func (d *decoder) decode(out []float32) []candidate {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"gocv.io/x/gocv"
+
+	"github.com/nightjar-nvr/nightjar/core/vision/detect/kserve"
 )
 
 // Errors of Client.Detect besides its context's.
@@ -31,12 +33,18 @@ type PoolConfig struct {
 	Workers   int           // sessions; one per core
 	MinScore  float32       // a box below this is not reported; 0.2, so that a tracker can use weak ones
 	IoU       float32       // two boxes of one class that overlap more are one object; 0.45
-	HangAfter time.Duration // an inference that takes longer is given up; 10 s
+	HangAfter time.Duration // a session whose inference takes longer is replaced by then; 5 s
+	WarmUp    time.Duration // the same for loading the model and its first inference; 1 min, TensorRT 10 min
+
+	// Remote is asked in place of local sessions. A model with a local copy steps in when the server fails; without one
+	// the frame is skipped with ErrRemote. Many workers are waiting for the server, so there may be more than cores.
+	Remote *kserve.Client
 }
 
 // inferer is what a worker runs: a session, or a stand-in that hangs in tests.
 type inferer interface {
 	infer(dst []Found, bgr gocv.Mat, roi image.Rectangle, region int) ([]Found, error)
+	warm() error // runs once, so that the first request is served as fast as others
 	terminate()
 	close()
 }
@@ -48,6 +56,7 @@ type Pool struct {
 	open    func() (inferer, error)
 	log     *slog.Logger
 	metrics *poolMetrics
+	remote  *remoteMetrics // nil without a server
 
 	mu      sync.Mutex
 	queue   []*Client // clients with a waiting request, in order of arrival
@@ -70,10 +79,20 @@ func NewPool(m *Model, cfg PoolConfig, log *slog.Logger, reg prometheus.Register
 		cfg.IoU = 0.45
 	}
 	if cfg.HangAfter <= 0 {
-		cfg.HangAfter = 10 * time.Second
+		cfg.HangAfter = 5 * time.Second
+	}
+	if cfg.WarmUp <= 0 {
+		cfg.WarmUp = time.Minute
+		if m.provider == ProviderTensorRT {
+			cfg.WarmUp = 10 * time.Minute // it compiles the network for the card
+		}
 	}
 	p := &Pool{cfg: cfg, model: m, log: log, workers: make(map[*worker]struct{})}
 	p.open = func() (inferer, error) { return newSession(m, cfg.MinScore, cfg.IoU) }
+	if cfg.Remote != nil {
+		p.remote = newRemoteMetrics(cfg.Remote, reg)
+		p.open = func() (inferer, error) { return newRemote(cfg.Remote, m, cfg, p.remote) }
+	}
 	p.metrics = newPoolMetrics(p, reg)
 	return p
 }
@@ -197,7 +216,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	ended := make(chan *worker)
 	alive := 0
 	start := func() {
-		w := &worker{pool: p, wake: make(chan struct{}, 1)}
+		w := &worker{pool: p, wake: make(chan struct{}, 1), starting: true, since: time.Now()}
 		p.mu.Lock()
 		p.workers[w] = struct{}{}
 		p.mu.Unlock()
@@ -212,7 +231,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	for range p.cfg.Workers {
 		start()
 	}
-	tick := time.NewTicker(max(p.cfg.HangAfter/10, time.Millisecond))
+	tick := time.NewTicker(p.watchInterval())
 	defer tick.Stop()
 	done := ctx.Done()
 	var lastCall <-chan time.Time
@@ -268,30 +287,10 @@ func (p *Pool) terminateBusy() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.workers {
-		if w.request != nil {
+		if w.session != nil && (w.starting || w.request != nil) {
 			w.session.terminate()
 		}
 	}
-}
-
-// abandonHung gives up inferences that take too long: their callers get ErrHung, and the worker ends when, if ever,
-// ONNX Runtime returns. It returns how many it gave up.
-func (p *Pool) abandonHung() (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for w := range p.workers {
-		if w.request == nil || w.abandoned || time.Since(w.since) < p.cfg.HangAfter {
-			continue
-		}
-		w.abandoned = true
-		w.session.terminate()
-		w.request.finish(ErrHung)
-		w.request = nil
-		p.metrics.hangs.Inc()
-		p.log.Error("detector session hung and is replaced", "after", p.cfg.HangAfter)
-		n++
-	}
-	return n
 }
 
 // worker owns one session. Its fields are guarded by the pool's lock.
@@ -300,19 +299,20 @@ type worker struct {
 	wake      chan struct{} // capacity 1; written when the worker is taken off the idle list
 	session   inferer
 	request   *request  // being served
-	since     time.Time // of the inference that runs
+	since     time.Time // of the inference that runs, or of the start
+	starting  bool      // loads the model and runs it the first time
 	abandoned bool
 }
 
 func (w *worker) run(ctx context.Context) error {
-	session, err := w.pool.open()
-	if err != nil {
+	session, err := w.start()
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("start detector: %w", err)
 	}
+	if session == nil {
+		return nil
+	}
 	defer session.close()
-	w.pool.mu.Lock()
-	w.session = session
-	w.pool.mu.Unlock()
 	for ctx.Err() == nil {
 		r := w.pool.take(w)
 		if r == nil {

@@ -19,6 +19,7 @@ import (
 // fake stands in for a session: it asks a function what to do with a region.
 type fake struct {
 	do     func(roi image.Rectangle) error
+	first  func() error // the warm-up, where a test has one
 	stop   chan struct{}
 	once   sync.Once
 	closed *atomic.Int32
@@ -29,6 +30,13 @@ func (f *fake) infer(dst []Found, _ gocv.Mat, roi image.Rectangle, region int) (
 		return dst, err
 	}
 	return append(dst, Found{Region: region, Detection: nvr.Detection{Label: "x", Score: float32(roi.Min.X)}}), nil
+}
+
+func (f *fake) warm() error {
+	if f.first == nil {
+		return nil
+	}
+	return f.first()
 }
 func (f *fake) terminate() { f.once.Do(func() { close(f.stop) }) }
 func (f *fake) close()     { f.closed.Add(1) }
