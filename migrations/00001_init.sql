@@ -76,6 +76,15 @@ CREATE TABLE events (
     stationary   boolean NOT NULL DEFAULT false,
     has_snapshot boolean NOT NULL DEFAULT false,
     revision     integer NOT NULL DEFAULT 1,
+    zones        text[] NOT NULL DEFAULT '{}',   -- it is in now, or was at its end
+    entered_zones text[] NOT NULL DEFAULT '{}',  -- it was ever in, in the order it entered them
+    crossings    jsonb NOT NULL DEFAULT '[]',    -- [{line, direction, time}]
+    path         jsonb NOT NULL DEFAULT '[]',    -- [[x, y, ms after start_at]]
+    speed        real NOT NULL DEFAULT 0,        -- km/h
+    max_speed    real NOT NULL DEFAULT 0,        -- km/h
+    severity     text NOT NULL DEFAULT '' CHECK (severity IN ('', 'low', 'normal', 'high')), -- of the alert it is; '': it is none
+    rules        text[] NOT NULL DEFAULT '{}',   -- that made it an alert
+    mode         text NOT NULL DEFAULT '',       -- arming mode when it began
     updated_at   timestamptz NOT NULL DEFAULT now()  -- last sign of life: where an event a crash left open is closed
 );
 CREATE INDEX events_camera_start ON events (camera, start_at DESC) INCLUDE (end_at, kind); -- retention asks when, of days long out of memory
@@ -84,6 +93,8 @@ CREATE INDEX events_start ON events (start_at DESC, id DESC);
 CREATE INDEX events_long ON events (camera, end_at, start_at) WHERE end_at - start_at > interval '5 minutes' AND end_at - start_at <= interval '1 day';
 CREATE INDEX events_endless ON events (camera, end_at, start_at) WHERE end_at - start_at > interval '1 day';
 CREATE STATISTICS events_length ON (end_at - start_at) FROM events;
+CREATE INDEX events_alerts ON events (start_at DESC, id DESC) WHERE severity <> '';
+CREATE INDEX events_zones ON events USING gin (entered_zones) WHERE entered_zones <> '{}';
 CREATE INDEX events_ongoing ON events (camera, start_at DESC) WHERE end_at IS NULL;
 
 -- How many events begin in each hour and minute: a summary of events, kept by the triggers below, right after deletions too.
@@ -177,6 +188,16 @@ CREATE TABLE settings (
     value bytea NOT NULL
 );
 
+-- Where something moved in front of a camera: a row per stretch of at most ten minutes in which its pictures were searched
+-- without a break, cut at full ten minutes. Times without a row are times of which nothing is known.
+CREATE TABLE motion_maps (
+    camera   text NOT NULL,
+    start_at timestamptz NOT NULL,
+    end_at   timestamptz NOT NULL CHECK (end_at >= start_at),
+    slots    bytea NOT NULL,                    -- the ten seconds with motion and their cells, see core/store
+    PRIMARY KEY (camera, start_at)
+) WITH (fillfactor = 70);                       -- the running row changes every minute
+
 -- +goose Down
-DROP TABLE settings, refresh_tokens, users, deliveries, event_hours, events, motion_spans, gaps, coverage, recordings, cameras;
+DROP TABLE motion_maps, settings, refresh_tokens, users, deliveries, event_hours, events, motion_spans, gaps, coverage, recordings, cameras;
 DROP FUNCTION count_events, minute_count;

@@ -62,6 +62,7 @@ type App struct {
 	detect   *detector
 	events   *event.Engine
 	switches *switches
+	arming   *arming
 	plugins  *pluginhost.Host
 	queue    *jobs.Queue
 	jobs     *jobs.Dispatcher
@@ -181,6 +182,11 @@ func (a *App) buildEvents() (err error) {
 		Dir: a.cfg.DataDir, Cameras: a.cfg.CameraIDs(),
 		MotionOnly: func(id nvr.CameraID) bool { return a.detect.motionOnly(id) },
 	}
+	a.arming = newArming(a.store, a.bus)
+	cfg.Mode = a.arming.Mode
+	if cfg.Rules, err = alertRules(a.cfg); err != nil {
+		return err
+	}
 	for _, id := range slices.Sorted(maps.Keys(a.cfg.Notifiers)) {
 		if n := a.cfg.Notifiers[id]; enabled(n.Enabled) {
 			cfg.Notifiers = append(cfg.Notifiers, event.Notifier{Plugin: id, Labels: n.Labels})
@@ -189,7 +195,8 @@ func (a *App) buildEvents() (err error) {
 	if a.events, err = event.New(cfg, a.store, a.bus, a.log, a.metrics); err != nil {
 		return err
 	}
-	if a.detect, err = newDetector(a.cfg, a.cameras, a.events, a.record.pushFrame, a.log, a.metrics); err != nil {
+	a.arming.Engine = a.events
+	if a.detect, err = newDetector(a.cfg, a.cameras, sinks{a.motion, a.events}, a.record.pushFrame, a.log, a.metrics); err != nil {
 		return err
 	}
 	a.switches = &switches{store: a.store, cameras: a.cameras, recording: a.record, detector: a.detect}
@@ -249,7 +256,7 @@ func (a *App) buildMQTT() (err error) {
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}
 	a.mqtt, err = mqtt.New(cfg, mqtt.Deps{
-		Bus: a.bus, Switcher: a.switches, Cameras: a.cameras.Statuses, FrameSize: a.detect.frameSize, Log: a.log, Metrics: a.metrics,
+		Bus: a.bus, Switcher: a.switches, Armer: a.arming, Cameras: a.cameras.Statuses, FrameSize: a.detect.frameSize, Log: a.log, Metrics: a.metrics,
 	})
 	return err
 }
@@ -274,6 +281,7 @@ func (a *App) buildHTTP() error {
 	a.http, err = httpapi.New(opts, httpapi.Deps{
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Auth: a.auth, Cameras: a.switches, Events: a.store,
 		Playback: a.record, Stills: a.record, Previews: a.record, Storage: a.record, Exports: exports{a.record}, Holds: holds{a.record},
+		Motion: a.motion, Alerts: a.arming,
 		Pictures: &pictures{detector: a.detect, events: a.events},
 		Live:     &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site,
 	})
@@ -408,6 +416,9 @@ func (a *App) trySetUp(ctx context.Context) error {
 		return err
 	}
 	if err := a.queue.Migrate(ctx); err != nil {
+		return err
+	}
+	if err := a.arming.restore(ctx); err != nil {
 		return err
 	}
 	if err := a.switches.restore(ctx, a.cfg); err != nil {

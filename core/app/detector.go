@@ -18,6 +18,7 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/vision"
 	"github.com/nightjar-nvr/nightjar/core/vision/detect"
+	"github.com/nightjar-nvr/nightjar/core/vision/detect/kserve"
 	"github.com/nightjar-nvr/nightjar/core/vision/models"
 	"github.com/nightjar-nvr/nightjar/core/vision/motion"
 )
@@ -25,7 +26,8 @@ import (
 // detector is the shared pool and the pipeline of each camera. Without a usable model the pipelines run on motion
 // alone, and state says why and what to do.
 type detector struct {
-	pool    *detect.Pool // nil: motion only
+	pool    *detect.Pool   // nil: motion only
+	remote  *kserve.Client // nil: all inference is local
 	streams *camera.Manager
 	cameras map[nvr.CameraID]*vision.Camera // those that the configuration has detection on for
 	order   []nvr.CameraID
@@ -46,7 +48,8 @@ func newDetector(cfg *config.Config, cams *camera.Manager, sink vision.Sink, fra
 		}
 		cam, err := vision.New(vision.Config{
 			Camera: id, FPS: set.FPS, Labels: set.Labels, MinScore: float32(set.MinScore), Threshold: float32(set.Threshold),
-			Motion: motion.Config{Threshold: own.MotionThreshold, MinArea: own.MotionArea},
+			Motion:  motion.Config{Threshold: own.MotionThreshold, MinArea: own.MotionArea, Masks: motionMasks(own)},
+			Filters: filters(own), Masks: objectMasks(own), Zones: zonesOf(cfg.Cameras[id]),
 			Frames: func(f *decode.Frame) { frames(id, f) },
 		}, cams.Hub(stream), shared, sink, log.With("camera_id", string(id)))
 		if err != nil {
@@ -75,10 +78,35 @@ func (d *detector) openPool(cfg *config.Config, log *slog.Logger, reg prometheus
 		log.Warn("running on motion alone", "model", cfg.Detect.Model, "reason", d.state.Message, "fix", d.state.Fix)
 		return
 	}
-	d.pool = detect.NewPool(model, detect.PoolConfig{Workers: cfg.Detect.Workers}, log, reg)
+	if d.remote, err = remote(cfg, log); err != nil {
+		d.state.State, d.state.Message, d.state.Fix = "failed", message(err), "correct detect.remote"
+		log.Warn("running on motion alone", "server", cfg.Detect.Remote.URL, "reason", d.state.Message)
+		return
+	}
+	d.pool = detect.NewPool(model, detect.PoolConfig{Workers: cfg.Detect.Workers, Remote: d.remote}, log, reg)
 	d.state = httpapi.Detector{State: "ready", Model: model.Name}
 	log.Info("detector is ready", "model", model.Name, "layout", string(model.Layout), "width", model.Width, "height", model.Height,
 		"runtime", detect.RuntimeVersion())
+}
+
+// remote returns the inference server of the configuration, nil where there is none. It connects when it is first asked.
+func remote(cfg *config.Config, log *slog.Logger) (*kserve.Client, error) {
+	r := cfg.Detect.Remote
+	if r.URL == "" {
+		return nil, nil //nolint:nilnil // no server is the usual case
+	}
+	return kserve.New(kserve.Options{
+		URL: r.URL, Model: r.Model, Version: r.Version, CAFile: r.CAFile, Token: r.Token.Reveal(), Timeout: r.Timeout.D, Log: log,
+	})
+}
+
+// runPool runs the detector and ends the connection to its server, if it has one.
+func (d *detector) runPool(ctx context.Context) error {
+	err := d.pool.Run(ctx)
+	if d.remote != nil {
+		err = errors.Join(err, d.remote.Close())
+	}
+	return err
 }
 
 // openModel finds and checks the model and its runtime. state tells a missing model from one that does not work.
@@ -91,7 +119,7 @@ func openModel(cfg *config.Config) (m *detect.Model, state string, err error) {
 	if err != nil {
 		return nil, "failed", err
 	}
-	m, err = detect.OpenModel(library, path, "")
+	m, err = detect.OpenModelOn(detect.Provider(cfg.Detect.Provider), library, path, "")
 	return m, "failed", err
 }
 
@@ -111,7 +139,7 @@ func (d *detector) motionOnly(nvr.CameraID) bool { return d.pool == nil }
 func (d *detector) parts() stage {
 	var st stage
 	if d.pool != nil {
-		st = append(st, part{name: "detector pool", run: d.pool.Run})
+		st = append(st, part{name: "detector pool", run: d.runPool})
 	}
 	for _, id := range d.order {
 		st = append(st, part{name: "vision of " + string(id), run: untilClosed(d.cameras[id].Run)})

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,11 +20,14 @@ const (
 type motionStore interface {
 	AddMotion(ctx context.Context, camera nvr.CameraID, start, end time.Time) error
 	Interest(ctx context.Context, camera nvr.CameraID, r nvr.TimeRange) ([]nvr.InterestSpan, error)
+	SaveMotionRecords(ctx context.Context, records []nvr.MotionRecord) error
+	MotionRecords(ctx context.Context, camera nvr.CameraID, r nvr.TimeRange) ([]nvr.MotionRecord, error)
 }
 
-// motionLog notes in the database when something moved in front of each camera, which retention and the archive ask for.
-// While the database is away spans wait in memory.
+// motionLog notes in the database when something moved in front of each camera, which retention and the archive ask for,
+// and where, which the search in recordings asks for. While the database is away both wait in memory.
 type motionLog struct {
+	maps  motionMaps
 	store motionStore
 	bus   *bus.Bus
 	log   *slog.Logger
@@ -39,7 +43,7 @@ type motionSpan struct {
 }
 
 func newMotionLog(st motionStore, b *bus.Bus, log *slog.Logger) *motionLog {
-	return &motionLog{store: st, bus: b, log: log, active: make(map[nvr.CameraID]time.Time)}
+	return &motionLog{maps: newMotionMaps(st), store: st, bus: b, log: log, active: make(map[nvr.CameraID]time.Time)}
 }
 
 // Run follows motion until ctx ends, and writes what is left.
@@ -55,7 +59,7 @@ func (m *motionLog) Run(ctx context.Context) error {
 			m.change(c)
 			continue
 		case <-tick.C:
-			err := m.flush(ctx, time.Now())
+			err := errors.Join(m.flush(ctx, time.Now()), m.maps.flush(ctx, time.Now()))
 			if err != nil && !failing && ctx.Err() == nil {
 				m.log.Warn("motion cannot be noted, it waits in memory", "err", err)
 			}
@@ -64,6 +68,7 @@ func (m *motionLog) Run(ctx context.Context) error {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
 			_ = m.flush(last, time.Now()) // the database may be gone already; footage is kept by its events
+			_ = m.maps.flush(last, time.Now().Add(mapsFlush))
 			return ctx.Err()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type fakeMotion struct {
 	err   error
 	spans map[time.Time]time.Time // by start
+	maps  []nvr.MotionRecord      // newest of each start
 }
 
 func (f *fakeMotion) AddMotion(_ context.Context, _ nvr.CameraID, start, end time.Time) error {
@@ -27,6 +29,21 @@ func (f *fakeMotion) AddMotion(_ context.Context, _ nvr.CameraID, start, end tim
 
 func (f *fakeMotion) Interest(context.Context, nvr.CameraID, nvr.TimeRange) ([]nvr.InterestSpan, error) {
 	return nil, f.err
+}
+
+func (f *fakeMotion) SaveMotionRecords(_ context.Context, records []nvr.MotionRecord) error {
+	if f.err != nil {
+		return f.err
+	}
+	for _, r := range records {
+		f.maps = slices.DeleteFunc(f.maps, func(o nvr.MotionRecord) bool { return o.Camera == r.Camera && o.Start.Equal(r.Start) })
+		f.maps = append(f.maps, r)
+	}
+	return nil
+}
+
+func (f *fakeMotion) MotionRecords(context.Context, nvr.CameraID, nvr.TimeRange) ([]nvr.MotionRecord, error) {
+	return slices.Clone(f.maps), f.err
 }
 
 func TestMotionIsNotedAlsoAfterAnOutage(t *testing.T) {

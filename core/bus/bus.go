@@ -16,6 +16,7 @@ type Bus struct {
 	Counts  Topic[nvr.ObjectCounts]
 	Events  Topic[nvr.EventChange]
 	Plugins Topic[nvr.PluginStatus]
+	Modes   Topic[nvr.ModeChange]
 }
 
 // Topic hands values of one type to its subscribers. The zero value is ready.

@@ -24,6 +24,8 @@ type Config struct {
 	Archive       Archive                 `yaml:"archive"`
 	Demo          Demo                    `yaml:"demo"`
 	Cameras       map[nvr.CameraID]Camera `yaml:"cameras"`
+	Rules         map[string]Rule         `yaml:"rules"`
+	Timezone      string                  `yaml:"timezone"` // of schedules; default: the machine's
 	Notifiers     map[string]Notifier     `yaml:"notifiers"`
 	order         []nvr.CameraID          // as written in the file
 }
@@ -65,11 +67,24 @@ type Detect struct {
 	Model       string   `yaml:"model"`       // a name from `nightjar models list`, or a path to an .onnx file
 	ModelsDir   string   `yaml:"models_dir"`  // default: models below data_dir
 	ONNXRuntime string   `yaml:"onnxruntime"` // path of libonnxruntime.so.1; default: beside the binary
+	Provider    string   `yaml:"provider"`    // cpu, cuda, tensorrt, openvino or coreml: what the library runs models on
+	Remote      Remote   `yaml:"remote"`      // an inference server that is asked first
 	Workers     int      `yaml:"workers"`     // concurrent inferences; 0: one per core
 	FPS         float64  `yaml:"fps"`         // frames looked at per second and camera
 	Labels      []string `yaml:"labels"`      // what becomes an event
 	MinScore    float64  `yaml:"min_score"`   // a detection below this does not exist
 	Threshold   float64  `yaml:"threshold"`   // median score that makes a track real
+}
+
+// Remote is an inference server that speaks KServe v2 over gRPC, such as Triton. While it does not answer, the local model does
+// its work; both must take and give the same.
+type Remote struct {
+	URL     string   `yaml:"url"`     // grpc://host:8001 or grpcs://host:8001; empty: none
+	Model   string   `yaml:"model"`   // its name there
+	Version string   `yaml:"version"` // empty: the server's choice
+	CAFile  string   `yaml:"ca_file"` // of the server's certificate; empty: the system's
+	Token   Secret   `yaml:"token"`
+	Timeout Duration `yaml:"timeout"` // of one inference
 }
 
 // Record is how recordings are cut, kept and synced.
@@ -116,12 +131,14 @@ type Demo struct {
 
 // Camera is one camera under its id.
 type Camera struct {
-	Name    string       `yaml:"name"`
-	Enabled *bool        `yaml:"enabled"` // unset: on
-	Main    Stream       `yaml:"main"`
-	Sub     Stream       `yaml:"sub"`
-	Detect  CameraDetect `yaml:"detect"`
-	Record  CameraRecord `yaml:"record"`
+	Name    string          `yaml:"name"`
+	Enabled *bool           `yaml:"enabled"` // unset: on
+	Main    Stream          `yaml:"main"`
+	Sub     Stream          `yaml:"sub"`
+	Detect  CameraDetect    `yaml:"detect"`
+	Record  CameraRecord    `yaml:"record"`
+	Zones   map[string]Zone `yaml:"zones"`
+	Lines   map[string]Line `yaml:"lines"`
 }
 
 // Stream is one RTSP source.
@@ -140,6 +157,9 @@ type CameraDetect struct {
 	Threshold       float64  `yaml:"threshold"`
 	MotionThreshold int      `yaml:"motion_threshold"` // 1..255, grey levels
 	MotionArea      int      `yaml:"motion_area"`      // smallest contour, in pixels of a 100-row picture
+
+	Filters map[string]Filter `yaml:"filters"` // by label
+	Masks   Masks             `yaml:"masks"`
 }
 
 // CameraRecord overrides Record for one camera.
@@ -169,7 +189,7 @@ func Default() Config {
 		MQTT:     MQTT{Prefix: "nightjar", Discovery: true, DiscoveryPrefix: "homeassistant"},
 		RTSP:     RTSP{Enabled: true, Listen: "127.0.0.1:8554"},
 		Detect: Detect{
-			Enabled: true, Model: "yolox_nano", FPS: 5, MinScore: 0.4, Threshold: 0.6,
+			Enabled: true, Model: "yolox_nano", Provider: "cpu", Remote: Remote{Timeout: Duration{D: 2 * time.Second}}, FPS: 5, MinScore: 0.4, Threshold: 0.6,
 			Labels: []string{"person", "bicycle", "car", "motorcycle", "bus", "truck", "cat", "dog"},
 		},
 		Record: Record{

@@ -18,6 +18,7 @@ import (
 var (
 	prefixPattern   = regexp.MustCompile(`^(/[A-Za-z0-9_-]+)*$`)
 	topicPattern    = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$`)
+	rulePattern     = regexp.MustCompile(`^[a-z0-9_]{1,48}$`)
 	notifierPattern = regexp.MustCompile(`^[a-z0-9_-]{1,48}$`)
 )
 
@@ -75,6 +76,10 @@ func (v *validator) walk(path string, x reflect.Value) {
 		for _, k := range keys {
 			v.walk(join(k.String()), x.MapIndex(k))
 		}
+	case reflect.Slice:
+		for i := range x.Len() {
+			v.walk(fmt.Sprintf("%s[%d]", path, i), x.Index(i))
+		}
 	default: // a value without a check of its own
 	}
 }
@@ -104,6 +109,7 @@ func (c *Config) validate(v *validator) {
 	for _, id := range c.order {
 		c.validateCamera(v, id)
 	}
+	c.validateRules(v)
 	for id, n := range c.Notifiers {
 		if !notifierPattern.MatchString(id) {
 			v.add("notifiers."+id, "the id must be 1 to 48 characters of a-z, 0-9, _ and -")
@@ -152,6 +158,17 @@ func (c *Config) validateDetect(v *validator) {
 	v.within("detect.min_score", c.Detect.MinScore, 0.05, 0.99)
 	v.within("detect.threshold", c.Detect.Threshold, 0.05, 0.99)
 	v.within("detect.workers", float64(c.Detect.Workers), 0, 64)
+	v.oneOf("detect.provider", c.Detect.Provider, "cpu", "cuda", "tensorrt", "openvino", "coreml")
+	if r := c.Detect.Remote; r.URL != "" {
+		u, err := url.Parse(r.URL)
+		if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "grpc" && u.Scheme != "grpcs") {
+			v.add("detect.remote.url", "want grpc://host:8001 or grpcs://host:8001")
+		}
+		if r.Model == "" {
+			v.add("detect.remote.model", "name the model on the server")
+		}
+		v.within("detect.remote.timeout", r.Timeout.D.Seconds(), 0.05, 10)
+	}
 	if c.Detect.Enabled && c.Detect.Model == "" {
 		v.add("detect.model", "name a model (see `nightjar models list`), or set detect.enabled: false")
 	}
@@ -238,6 +255,8 @@ func (c *Config) validateCamera(v *validator, id nvr.CameraID) {
 		v.within(path+".detect.motion_threshold", float64(cam.Detect.MotionThreshold), 1, 255)
 	}
 	v.within(path+".detect.motion_area", float64(cam.Detect.MotionArea), 0, 10000)
+	validateFilters(v, path+".detect", cam.Detect)
+	c.validateZones(v, path, cam)
 	if cam.Record.RetainDays != nil {
 		v.within(path+".record.retain_days", float64(*cam.Record.RetainDays), 0, 3650)
 	}

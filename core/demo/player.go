@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/media"
@@ -38,6 +39,20 @@ func (c *Clip) Play(ctx context.Context, begin time.Time, out func(*media.Access
 				Desc: c.Desc, Track: s.track, DTS: dts, PTS: dts + s.cto, Key: s.key, Payload: payload,
 				NTP: begin.Round(0).Add(due + ticksToTime(s.cto, c.Desc.Tracks[s.track].ClockRate)),
 			})
+		}
+	}
+}
+
+// Units yields one round of the clip at once; begin is the wall time of its start. It ends with the first error.
+func (c *Clip) Units(begin time.Time) iter.Seq2[*media.AccessUnit, error] {
+	return func(yield func(*media.AccessUnit, error) bool) {
+		for _, s := range c.samples {
+			payload, err := c.read(s)
+			at := begin.Add(c.time(s) + ticksToTime(s.cto, c.Desc.Tracks[s.track].ClockRate))
+			u := &media.AccessUnit{Desc: c.Desc, Track: s.track, DTS: s.dts, PTS: s.dts + s.cto, NTP: at, Key: s.key, Payload: payload}
+			if !yield(u, err) || err != nil {
+				return
+			}
 		}
 	}
 }

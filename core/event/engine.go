@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nightjar-nvr/nightjar/core/bus"
+	"github.com/nightjar-nvr/nightjar/core/event/rule"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
@@ -76,6 +77,10 @@ type Config struct {
 	// Nil means never. Asked per observation.
 	MotionOnly func(nvr.CameraID) bool
 	Notifiers  []Notifier
+	// Rules decide which events are alerts, and so what notifiers hear of. Nil: every event is one, of severity normal.
+	Rules *rule.Set
+	// Mode returns the arming mode; nil means home.
+	Mode func() nvr.Mode
 	// DeliveryTTL is how long an alert is worth telling; zero means 6 h.
 	DeliveryTTL time.Duration
 	// OfflineAfter is how long a camera must be offline for it to be an event; zero means 10 s.
@@ -113,6 +118,16 @@ func New(cfg Config, store eventStore, b *bus.Bus, log *slog.Logger, reg prometh
 	}
 	if cfg.MotionOnly == nil {
 		cfg.MotionOnly = func(nvr.CameraID) bool { return false }
+	}
+	if cfg.Mode == nil {
+		cfg.Mode = func() nvr.Mode { return nvr.ModeHome }
+	}
+	if cfg.Rules == nil {
+		all, err := rule.NewSet([]rule.Rule{{ID: "everything", Severity: nvr.SeverityNormal}}, time.UTC)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Rules = all
 	}
 	snapshots, err := OpenSnapshots(cfg.Dir)
 	if err != nil {
@@ -190,10 +205,11 @@ func (e *Engine) emit(phase nvr.Phase, before nvr.Event, after *nvr.Event, jpeg 
 			after.HasSnapshot = true
 		}
 	}
+	became := e.judge(after)
 	if phase == nvr.PhaseNew {
 		before = *after
 	}
-	e.saver.save(*after, e.deliveries(phase, *after))
+	e.saver.save(*after, e.deliveries(phase, *after, became))
 	e.met.changes.WithLabelValues(string(after.Camera), string(phase)).Inc()
 	e.bus.Events.Publish(nvr.EventChange{Phase: phase, Before: before, After: *after, Snapshot: jpeg})
 }
@@ -213,10 +229,17 @@ func (e *Engine) storeSnapshot(ev nvr.Event, jpeg []byte) bool {
 	return false
 }
 
-func (e *Engine) deliveries(phase nvr.Phase, ev nvr.Event) []nvr.Delivery {
+// deliveries returns what notifiers are told. They hear of alerts only; an event that becomes one late is new to them then.
+func (e *Engine) deliveries(phase nvr.Phase, ev nvr.Event, became bool) []nvr.Delivery {
+	if ev.Severity == "" {
+		return nil
+	}
+	if became && phase == nvr.PhaseUpdate {
+		phase = nvr.PhaseNew
+	}
 	var out []nvr.Delivery
 	for _, n := range e.cfg.Notifiers {
-		if !n.wants(phase, ev.Label) {
+		if news := became && n.wants(nvr.PhaseNew, ev.Label); !news && !n.wants(phase, ev.Label) {
 			continue
 		}
 		now := time.Now()

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -179,7 +180,7 @@ func TestObjectEventLife(t *testing.T) {
 		r.see(0, person(first, .7))
 		c := r.changes()
 		if len(c) != 1 || c[0].Phase != nvr.PhaseNew || !c[0].After.HasSnapshot || len(c[0].Snapshot) == 0 ||
-			c[0].After.Revision != 1 || c[0].Before != c[0].After || !c[0].After.Start.Equal(first) {
+			c[0].After.Revision != 1 || !reflect.DeepEqual(c[0].Before, c[0].After) || !c[0].After.Start.Equal(first) {
 			t.Fatalf("new: %+v", c)
 		}
 		id := c[0].After.ID
@@ -218,7 +219,7 @@ func TestObjectEventLife(t *testing.T) {
 			t.Fatalf("end: %+v", c)
 		}
 		rows, deliveries := r.store.snapshot()
-		if len(rows) != 1 || rows[id] != c[0].After {
+		if len(rows) != 1 || !reflect.DeepEqual(rows[id], c[0].After) {
 			t.Fatalf("stored %+v, told %+v", rows, c[0].After)
 		}
 		if len(deliveries) != 2 || deliveries[0].Phase != nvr.PhaseNew || deliveries[1].Phase != nvr.PhaseEnd ||

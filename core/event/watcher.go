@@ -3,6 +3,7 @@ package event
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
@@ -114,6 +115,7 @@ func (w *watcher) begin(t *track) {
 		ID: NewID(t.obj.FirstSeen), Camera: w.camera, Kind: nvr.EventObject, Label: t.obj.Label, Start: t.obj.FirstSeen,
 		Score: t.obj.Confidence, TopScore: t.obj.TopScore, Box: t.obj.Box, Stationary: t.obj.Stationary,
 	}
+	t.whereabouts()
 	w.emit(nvr.PhaseNew, t)
 }
 
@@ -123,12 +125,23 @@ func (w *watcher) update(t *track) {
 	t.event.Stationary = t.obj.Stationary
 	t.event.TopScore = max(t.event.TopScore, t.obj.TopScore)
 	age := w.now.Sub(t.lastEmit)
-	flipped := t.event.Stationary != t.told.Stationary || t.event.Label != t.told.Label
+	t.whereabouts()
+	flipped := t.event.Stationary != t.told.Stationary || t.event.Label != t.told.Label ||
+		!slices.Equal(t.event.Zones, t.told.Zones) || !slices.Equal(t.event.EnteredZones, t.told.EnteredZones) ||
+		len(t.event.Crossings) != len(t.told.Crossings)
 	firstPicture := t.best != nil && !t.told.HasSnapshot
-	if (flipped || firstPicture) && age >= urgentInterval ||
+	alerts := age >= urgentInterval && w.e.dueAlert(t.event)
+	if (flipped || firstPicture) && age >= urgentInterval || alerts ||
 		t.best != nil && age >= snapshotInterval || age >= heartbeatInterval {
 		w.emit(nvr.PhaseUpdate, t)
 	}
+}
+
+// whereabouts takes over where the object is and was. The slices are never changed by the pipeline.
+func (t *track) whereabouts() {
+	t.event.Zones, t.event.EnteredZones = t.obj.Zones, t.obj.EnteredZones
+	t.event.Crossings, t.event.Path = t.obj.Crossings, t.obj.Path
+	t.event.Speed, t.event.MaxSpeed = t.obj.Speed, t.obj.MaxSpeed
 }
 
 // end forgets a track and ends its event, if it had come to one, where the object was last seen.

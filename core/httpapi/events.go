@@ -21,6 +21,28 @@ type Event struct {
 	Stationary  bool       `json:"stationary"`
 	HasSnapshot bool       `json:"has_snapshot"`
 	Revision    int        `json:"revision"`
+	Severity    string     `json:"severity" enum:",low,normal,high" doc:"Of the alert it is; empty: it is none"`
+	Rules       []string   `json:"rules" nullable:"false" doc:"The rules that made it an alert"`
+
+	Zones        []string    `json:"zones" nullable:"false" doc:"It is in now, or was when the event ended"`
+	EnteredZones []string    `json:"entered_zones" nullable:"false" doc:"It was ever in, in the order it entered them"`
+	Crossings    []Crossing  `json:"crossings" nullable:"false" doc:"Of lines, oldest first"`
+	MaxSpeed     float32     `json:"max_speed" doc:"In km/h, where a zone measures it; else 0"`
+	Path         []PathPoint `json:"path,omitempty" nullable:"false" doc:"Where its bottom centre was, oldest first, at most 256 points; not in lists of events"`
+}
+
+// Crossing is an object's step over a line.
+type Crossing struct {
+	Line      string    `json:"line"`
+	Direction string    `json:"direction" enum:"a_to_b,b_to_a" doc:"Side a is left of the way from the line's first point to its second"`
+	Time      time.Time `json:"time"`
+}
+
+// PathPoint is where an object stood at some time, in fractions of the picture.
+type PathPoint struct {
+	X    float32   `json:"x"`
+	Y    float32   `json:"y"`
+	Time time.Time `json:"time"`
 }
 
 // Box is a rectangle in fractions of the picture.
@@ -38,16 +60,28 @@ type EventPage struct {
 }
 
 func eventOf(e nvr.Event) Event {
-	return Event{
+	out := Event{
 		ID: e.ID, Camera: string(e.Camera), Kind: string(e.Kind), Label: e.Label, Start: e.Start.UTC(), End: timeOrNil(e.End),
 		Score: e.Score, TopScore: e.TopScore, Box: Box(e.Box), Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: e.Revision,
+		Severity: string(e.Severity), Rules: append([]string{}, e.Rules...),
+		Zones: append([]string{}, e.Zones...), EnteredZones: append([]string{}, e.EnteredZones...),
+		Crossings: make([]Crossing, len(e.Crossings)), MaxSpeed: e.MaxSpeed,
 	}
+	for i, c := range e.Crossings {
+		out.Crossings[i] = Crossing{Line: c.Line, Direction: string(c.Direction), Time: c.Time.UTC()}
+	}
+	for _, p := range e.Path {
+		out.Path = append(out.Path, PathPoint{X: p.X, Y: p.Y, Time: e.Start.Add(p.After).UTC()})
+	}
+	return out
 }
 
 func (s *Server) registerEvents() {
 	type listInput struct {
 		Camera []string  `query:"camera" doc:"Only these cameras" maxItems:"64"`
 		Label  []string  `query:"label" doc:"Only these labels" maxItems:"64"`
+		Zones  []string  `query:"zones" doc:"Only what was in one of these zones" maxItems:"64"`
+		Alerts bool      `query:"alerts" doc:"Only alerts"`
 		Kind   string    `query:"kind" enum:"object,motion,camera,manual"`
 		From   time.Time `query:"from" doc:"Started at or after"`
 		To     time.Time `query:"to" doc:"Started before"`
@@ -58,7 +92,7 @@ func (s *Server) registerEvents() {
 	register(s, operation{method: "GET", path: "/events", id: "listEvents", tag: "events", summary: "Events, newest first", access: accessViewer},
 		func(ctx context.Context, in *listInput) (*list, error) {
 			f := nvr.EventFilter{
-				Labels: in.Label, Kind: nvr.EventKind(in.Kind), Range: nvr.TimeRange{Start: in.From, End: in.To},
+				Labels: in.Label, Zones: in.Zones, Alerts: in.Alerts, Kind: nvr.EventKind(in.Kind), Range: nvr.TimeRange{Start: in.From, End: in.To},
 				Cursor: in.Cursor, Limit: in.Limit,
 			}
 			for _, c := range in.Camera {

@@ -116,6 +116,7 @@ func TestFootage(t *testing.T) {
 	for name, f := range map[string]func(*testing.T){
 		"Pictures": w.testPictures, "Previews": w.testPreviews, "Coverage": w.testCoverage, "Sync": w.testSync, "Density": w.testDensity,
 		"Exports": w.testExports, "Shared": w.testShared, "Holds": w.testHolds, "Storage": w.testStorageRoutes,
+		"Motion": w.testMotion, "Alerts": w.testAlerts,
 	} {
 		t.Run(name, f)
 	}

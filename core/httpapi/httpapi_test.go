@@ -153,13 +153,14 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, passwordFile: filepath.Join(dir, auth.AdminPasswordFile), store: st, cameras: &fakeCameras{recording: true}, exports: &fakeExports{}, holds: &fakeHolds{}, bus: &bus.Bus{}, eventID: uuid.Must(uuid.NewV7()).String()}
 	e := nvr.Event{ID: w.eventID, Camera: "front", Kind: nvr.EventObject, Label: "person", Start: t0.Add(12 * time.Second), TopScore: 0.756, Revision: 1}
+	setWhereabouts(&e)
 	if err := st.SaveEvent(ctx, e, nil); err != nil {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
 	w.srv, err = New(Options{Listen: "127.0.0.1:0", Version: "test", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")}}, Deps{
 		Log: log, Metrics: reg, Gatherer: reg, Auth: svc, Cameras: w.cameras, Events: st, Playback: fakePlayback{},
-		Stills: fakeStills{}, Previews: fakePreviews{}, Exports: w.exports, Holds: w.holds, Storage: fakeStorage{},
+		Stills: fakeStills{}, Previews: fakePreviews{}, Exports: w.exports, Holds: w.holds, Storage: fakeStorage{}, Motion: st, Alerts: &fakeAlerts{mode: nvr.ModeHome},
 		Pictures: fakePictures{}, Live: fakeLive{}, Bus: w.bus, Site: site,
 		System: func(context.Context) System {
 			return System{Version: "test", Plugins: []Plugin{}, Warnings: []Warning{}}
@@ -250,6 +251,7 @@ func TestServer(t *testing.T) {
 	for name, f := range map[string]func(*testing.T){
 		"Access": w.testAccess, "Cookie": w.testCookie, "Sessions": w.testSessions, "Input": w.testInput,
 		"Switches": w.testSwitches, "Timeline": w.testTimeline, "Media": w.testMedia, "Site": w.testSite, "Sockets": w.testSockets,
+		"Events": w.testEvents,
 	} {
 		t.Run(name, f)
 	}

@@ -62,8 +62,10 @@ func (s *Server) registerOperations() {
 	s.registerCameras()
 	s.registerEvents()
 	s.registerTimeline()
+	s.registerMotion()
 	s.registerExports()
 	s.registerHolds()
+	s.registerAlerts()
 	s.registerStorage()
 	s.registerSystem()
 }

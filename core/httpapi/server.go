@@ -98,7 +98,9 @@ type Deps struct {
 	Previews previews
 	Exports  exporter
 	Holds    holder
+	Alerts   alerts
 	Storage  storageService
+	Motion   motionReader
 	Pictures pictures
 	Live     liveStreams
 	System   func(ctx context.Context) System

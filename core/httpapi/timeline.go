@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
@@ -119,8 +121,23 @@ func (s *Server) timeline(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRan
 	for i, id := range ids {
 		streams[i] = nvr.StreamID{Camera: id, Role: nvr.Main}
 	}
-	covered, err := s.deps.Playback.Coverage(ctx, streams, r)
-	if err != nil {
+	// What is recorded and what happened come from different tables: who waits for the first waits for the second as well.
+	var covered map[nvr.StreamID]Coverage
+	var addHappened func(*Timeline)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		covered, err = s.deps.Playback.Coverage(ctx, streams, r)
+		return err
+	})
+	g.Go(func() (err error) {
+		if bucket > 0 {
+			addHappened, err = s.density(ctx, ids, r, bucket)
+		} else {
+			addHappened, err = s.events(ctx, ids, r)
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return Timeline{}, err
 	}
 	for _, st := range streams {
@@ -129,12 +146,8 @@ func (s *Server) timeline(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRan
 			ID: string(st.Camera), Recordings: runColumns(r.Start, c.Runs), Gaps: gapColumns(r.Start, c.Gaps), Events: eventColumns(r.Start, nil, nil),
 		})
 	}
-	if bucket > 0 {
-		err = s.addDensity(ctx, &t, ids, r, bucket)
-	} else {
-		err = s.addEvents(ctx, &t, ids, r)
-	}
-	return t, err
+	addHappened(&t)
+	return t, nil
 }
 
 // labelIndex returns a function that numbers labels in t.
@@ -150,43 +163,47 @@ func (t *Timeline) labelIndex() func(string) int {
 	}
 }
 
-func (s *Server) addEvents(ctx context.Context, t *Timeline, ids []nvr.CameraID, r nvr.TimeRange) error {
+// events asks for single events and returns what adds them to a timeline.
+func (s *Server) events(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRange) (func(*Timeline), error) {
 	events, err := s.deps.Events.TimelineEvents(ctx, ids, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	mine := make(map[nvr.CameraID][]nvr.TimelineEvent, len(ids))
-	for _, e := range events {
-		mine[e.Camera] = append(mine[e.Camera], e)
-	}
-	label := t.labelIndex()
-	for i := range t.Cameras {
-		t.Cameras[i].Events = eventColumns(r.Start, mine[nvr.CameraID(t.Cameras[i].ID)], label)
-	}
-	return nil
+	return func(t *Timeline) {
+		mine := make(map[nvr.CameraID][]nvr.TimelineEvent, len(ids))
+		for _, e := range events {
+			mine[e.Camera] = append(mine[e.Camera], e)
+		}
+		label := t.labelIndex()
+		for i := range t.Cameras {
+			t.Cameras[i].Events = eventColumns(r.Start, mine[nvr.CameraID(t.Cameras[i].ID)], label)
+		}
+	}, nil
 }
 
-func (s *Server) addDensity(ctx context.Context, t *Timeline, ids []nvr.CameraID, r nvr.TimeRange, bucket time.Duration) error {
+// density asks how many events begin per bucket and returns what adds that to a timeline.
+func (s *Server) density(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRange, bucket time.Duration) (func(*Timeline), error) {
 	buckets, err := s.deps.Events.EventDensity(ctx, ids, r, bucket)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	label := t.labelIndex()
-	rows := make(map[nvr.CameraID]*TimelineDensity, len(ids))
-	last := make(map[nvr.CameraID]*delta, len(ids))
-	for i := range t.Cameras {
-		id := nvr.CameraID(t.Cameras[i].ID)
-		rows[id], last[id] = &TimelineDensity{Start: []int64{}, Count: []int{}, Label: []int{}}, &delta{r.Start.UnixMilli()}
-		t.Cameras[i].Density = rows[id]
-	}
-	for _, b := range buckets {
-		if d := rows[b.Camera]; d != nil {
-			d.Start = append(d.Start, last[b.Camera].next(b.Start))
-			d.Count = append(d.Count, b.Count)
-			d.Label = append(d.Label, label(b.Label))
+	return func(t *Timeline) {
+		label := t.labelIndex()
+		rows := make(map[nvr.CameraID]*TimelineDensity, len(ids))
+		last := make(map[nvr.CameraID]*delta, len(ids))
+		for i := range t.Cameras {
+			id := nvr.CameraID(t.Cameras[i].ID)
+			rows[id], last[id] = &TimelineDensity{Start: []int64{}, Count: []int{}, Label: []int{}}, &delta{r.Start.UnixMilli()}
+			t.Cameras[i].Density = rows[id]
 		}
-	}
-	return nil
+		for _, b := range buckets {
+			if d := rows[b.Camera]; d != nil {
+				d.Start = append(d.Start, last[b.Camera].next(b.Start))
+				d.Count = append(d.Count, b.Count)
+				d.Label = append(d.Label, label(b.Label))
+			}
+		}
+	}, nil
 }
 
 func runColumns(from time.Time, runs []nvr.TimeRange) TimelineRuns {

@@ -33,10 +33,16 @@ type switcher interface {
 	SetDetecting(ctx context.Context, camera nvr.CameraID, on bool) error
 }
 
+type armer interface {
+	Mode() nvr.Mode
+	SetMode(ctx context.Context, m nvr.Mode) error
+}
+
 // Deps are the parts the client talks to. Bus and Switcher are required.
 type Deps struct {
 	Bus      *bus.Bus
 	Switcher switcher
+	Armer    armer // nil: no arming mode is shown
 	// Cameras returns the states of now, for the time before the first change. May be nil.
 	Cameras func() []nvr.CameraStatus
 	// FrameSize returns the detect stream's picture in pixels; nil or zeros: boxes are told in thousandths.
@@ -74,6 +80,7 @@ type command struct {
 	camera  nvr.CameraID
 	feature string
 	on      bool
+	mode    nvr.Mode // instead of the three above
 }
 
 // New checks cfg. With an empty broker URL the client is valid and does nothing.
@@ -92,6 +99,8 @@ func New(cfg Config, deps Deps) (*Client, error) {
 		cfg: cfg, deps: deps, log: deps.Log, broker: b, topics: topics{cfg.Prefix}, table: newTable(),
 		cameras: map[nvr.CameraID]*cameraView{}, commands: make(chan command, 32), reason: "not connected yet",
 	}
+	cfg.Arming = deps.Armer != nil
+	c.cfg = cfg
 	if cfg.Discovery {
 		if c.discover, err = cfg.discovery(); err != nil {
 			return nil, err
@@ -186,12 +195,13 @@ type subscriptions struct {
 	motion  *bus.Subscription[nvr.MotionChange]
 	counts  *bus.Subscription[nvr.ObjectCounts]
 	events  *bus.Subscription[nvr.EventChange]
+	modes   *bus.Subscription[nvr.ModeChange]
 }
 
 func (c *Client) subscribe() subscriptions {
 	b := c.deps.Bus
 	return subscriptions{
-		b.Cameras.Subscribe(256), b.Motion.Subscribe(256), b.Counts.Subscribe(256), b.Events.Subscribe(256),
+		b.Cameras.Subscribe(256), b.Motion.Subscribe(256), b.Counts.Subscribe(256), b.Events.Subscribe(256), b.Modes.Subscribe(16),
 	}
 }
 
@@ -200,6 +210,7 @@ func (s subscriptions) close() {
 	s.motion.Close()
 	s.counts.Close()
 	s.events.Close()
+	s.modes.Close()
 }
 
 // follow turns what happens into values of topics. It is the only writer of states.
@@ -214,6 +225,8 @@ func (c *Client) follow(ctx context.Context, s subscriptions) {
 			c.onMotion(v)
 		case v := <-s.cameras.C():
 			c.onCamera(v)
+		case v := <-s.modes.C():
+			c.onMode(v.Mode)
 		case <-ctx.Done():
 			c.followRest(s)
 			return
@@ -233,6 +246,8 @@ func (c *Client) followRest(s subscriptions) {
 			c.onMotion(v)
 		case v := <-s.cameras.C():
 			c.onCamera(v)
+		case v := <-s.modes.C():
+			c.onMode(v.Mode)
 		default:
 			return
 		}
@@ -246,6 +261,10 @@ func (c *Client) obey(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case cmd := <-c.commands:
+			if cmd.mode != "" {
+				c.arm(ctx, cmd.mode)
+				continue
+			}
 			callCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
 			set := c.deps.Switcher.SetRecording
 			if cmd.feature == featureDetect {
@@ -261,7 +280,25 @@ func (c *Client) obey(ctx context.Context) {
 	}
 }
 
+func (c *Client) arm(ctx context.Context, m nvr.Mode) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := c.deps.Armer.SetMode(ctx, m); err != nil {
+		c.log.Warn("mqtt command failed", "feature", "mode", "err", err)
+		c.table.again(c.topics.mode())
+	}
+}
+
+func (c *Client) onMode(m nvr.Mode) {
+	if c.deps.Armer != nil {
+		c.table.set(c.topics.mode(), []byte(m))
+	}
+}
+
 func (c *Client) initialStates() {
+	if c.deps.Armer != nil {
+		c.onMode(c.deps.Armer.Mode())
+	}
 	c.table.set(c.topics.version(), []byte(c.cfg.Version))
 	for id, cam := range c.cameras {
 		c.table.set(c.topics.camera(id, "motion"), []byte("OFF"))

@@ -42,6 +42,8 @@ type Config struct {
 	// ConfigurationURL is linked from the device pages; http, https or homeassistant. Empty: none.
 	ConfigurationURL string
 	Cameras          []Camera
+	// Arming says that there is an arming mode to show and to choose; New sets it.
+	Arming bool
 
 	CAPEM      []byte // roots for mqtts; empty: the system's
 	SkipVerify bool   // accept any certificate; only for a broker on a network one trusts

@@ -124,7 +124,7 @@ func entitySlug(d device, e entity) string {
 
 func (c *Config) hubEntities() []entity {
 	t := topics{c.Prefix}
-	return []entity{
+	out := []entity{
 		{"binary_sensor", "connectivity", "Connection", availNone, map[string]any{
 			"device_class": "connectivity", "entity_category": "diagnostic",
 			"state_topic": t.available(), "payload_on": "online", "payload_off": "offline",
@@ -133,6 +133,13 @@ func (c *Config) hubEntities() []entity {
 			"entity_category": "diagnostic", "icon": "mdi:tag", "state_topic": t.version(),
 		}},
 	}
+	if c.Arming {
+		out = append(out, entity{"select", "mode", "Arming mode", availHub, map[string]any{
+			"icon": "mdi:shield-home", "options": []nvr.Mode{nvr.ModeHome, nvr.ModeAway, nvr.ModeNight},
+			"state_topic": t.mode(), "command_topic": t.mode() + "/set",
+		}})
+	}
+	return out
 }
 
 func (c *Config) cameraEntities(cam Camera) []entity {

@@ -20,7 +20,7 @@ func (f frameSize) orThousandths() frameSize {
 
 // frigateObject is one side of a message on <prefix>/events: the keys consumers of Frigate's messages read, with
 // Frigate's meaning. Times are float seconds since 1970; box is [x1, y1, x2, y2] in pixels of the detect stream.
-// Keys of things Nightjar does not measure (speed, licence plates) hold the value Frigate sends for "none".
+// Speeds are in km/h. Keys of things Nightjar does not measure (licence plates) hold the value Frigate sends for "none".
 type frigateObject struct {
 	ID                string             `json:"id"`
 	Camera            string             `json:"camera"`
@@ -51,7 +51,14 @@ type frigateObject struct {
 	PendingLoitering  bool               `json:"pending_loitering"`
 	MaxSeverity       *string            `json:"max_severity"`
 	Snapshot          *frigateSnapshot   `json:"snapshot"`
+	PathData          []frigatePoint     `json:"path_data"`
+	CurrentSpeed      float64            `json:"current_estimated_speed"`
+	MaxSpeed          float64            `json:"max_estimated_speed"` // ours
+	Crossings         []nvr.Crossing     `json:"crossings"`           // ours
 }
+
+// frigatePoint is [[x, y], time]: fractions of the picture, seconds since 1970.
+type frigatePoint [2]any
 
 type frigateSnapshot struct {
 	FrameTime  float64  `json:"frame_time"`
@@ -79,7 +86,7 @@ func toFrigate(e nvr.Event, size frameSize, recording bool, now time.Time) friga
 	box := pixels(e.Box, size)
 	w, h := box[2]-box[0], box[3]-box[1]
 	severity := "detection"
-	if e.Label == "person" || e.Label == "car" { // Frigate's default alert labels
+	if e.Severity != "" {
 		severity = "alert"
 	}
 	o := frigateObject{
@@ -87,7 +94,9 @@ func toFrigate(e nvr.Event, size frameSize, recording bool, now time.Time) friga
 		Score: round(e.Score), TopScore: round(e.TopScore), ComputedScore: round(e.Score),
 		Box: box, Area: w * h, Region: [4]int{0, 0, size.w, size.h},
 		Active: !e.Stationary && e.Ongoing(), Stationary: e.Stationary, PositionChanges: 1,
-		CurrentZones: []string{}, EnteredZones: []string{}, HasClip: recording, HasSnapshot: e.HasSnapshot,
+		CurrentZones: append([]string{}, e.Zones...), EnteredZones: append([]string{}, e.EnteredZones...),
+		PathData: pathData(e), CurrentSpeed: round(e.Speed), MaxSpeed: round(e.MaxSpeed), Crossings: append([]nvr.Crossing{}, e.Crossings...),
+		HasClip: recording, HasSnapshot: e.HasSnapshot,
 		Attributes: map[string]float64{}, CurrentAttributes: []string{}, MaxSeverity: &severity,
 	}
 	if h > 0 {
@@ -103,6 +112,14 @@ func toFrigate(e nvr.Event, size frameSize, recording bool, now time.Time) friga
 		}
 	}
 	return o
+}
+
+func pathData(e nvr.Event) []frigatePoint {
+	out := make([]frigatePoint, len(e.Path))
+	for i, p := range e.Path {
+		out[i] = frigatePoint{[2]float64{round(p.X), round(p.Y)}, epoch(e.Start.Add(p.After))}
+	}
+	return out
 }
 
 func pixels(b nvr.Box, size frameSize) [4]int {

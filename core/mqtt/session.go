@@ -13,6 +13,8 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
 const (
@@ -113,6 +115,11 @@ func (s *session) hello(ctx context.Context) error {
 	}
 	for _, feature := range []string{featureRecordings, featureDetect} {
 		if err := s.subscribe(ctx, s.c.cfg.Prefix+"/+/"+feature+"/set", 1, s.onCommand); err != nil {
+			return err
+		}
+	}
+	if s.c.deps.Armer != nil {
+		if err := s.subscribe(ctx, s.c.topics.mode()+"/set", 1, s.onMode); err != nil {
 			return err
 		}
 	}
@@ -262,6 +269,18 @@ func (s *session) onCommand(_ paho.Client, m paho.Message) {
 	}
 	select {
 	case s.c.commands <- command{camera: id, feature: feature, on: on}:
+	default:
+	}
+}
+
+// onMode is onCommand for the arming mode.
+func (s *session) onMode(_ paho.Client, m paho.Message) {
+	mode, err := nvr.ParseMode(string(m.Payload()))
+	if err != nil || m.Retained() {
+		return
+	}
+	select {
+	case s.c.commands <- command{mode: mode}:
 	default:
 	}
 }

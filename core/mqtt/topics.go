@@ -22,6 +22,7 @@ type topics struct{ prefix string }
 func (t topics) available() string { return t.prefix + "/available" }
 func (t topics) version() string   { return t.prefix + "/version" }
 func (t topics) events() string    { return t.prefix + "/events" }
+func (t topics) mode() string      { return t.prefix + "/mode" }
 
 func (t topics) camera(id nvr.CameraID, parts ...string) string {
 	return t.prefix + "/" + string(id) + "/" + strings.Join(parts, "/")

@@ -12,7 +12,7 @@ type CameraID string
 // reservedCameraIDs would collide with a topic of its own below the MQTT prefix.
 var reservedCameraIDs = map[CameraID]bool{
 	"all": true, "available": true, "events": true, "reviews": true, "stats": true,
-	"restart": true, "notifications": true, "profile": true, "problem": true, "update": true,
+	"restart": true, "mode": true, "notifications": true, "profile": true, "problem": true, "update": true,
 }
 
 // ParseCameraID checks s against the id rules. The error says what is allowed.

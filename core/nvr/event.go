@@ -52,6 +52,37 @@ type TrackedObject struct {
 	Confirmed  bool      // Confidence reached the label's threshold; stays true
 	Stationary bool      // has not moved for a while
 	Best       *Snapshot // set only in the frame where a better snapshot was chosen
+
+	// The slices below are never changed once told, so that they may be kept.
+	Zones        []string    // it is in now, in the order of their names
+	EnteredZones []string    // it was ever in, in the order it entered them
+	Crossings    []Crossing  // of lines, oldest first
+	Path         []PathPoint // where its bottom centre was, oldest first, thinned
+	Speed        float32     // km/h, where a zone measures it; 0 while unknown
+	MaxSpeed     float32     // km/h, the highest Speed so far
+}
+
+// Direction tells from which side of a line to which an object went. Side a is left of the way from the line's first
+// point to its second as seen in the picture, side b is right of it.
+type Direction string
+
+// The directions in which a line is crossed.
+const (
+	AToB Direction = "a_to_b"
+	BToA Direction = "b_to_a"
+)
+
+// Crossing is an object's step over a line.
+type Crossing struct {
+	Line      string    `json:"line"`
+	Direction Direction `json:"direction"`
+	Time      time.Time `json:"time"`
+}
+
+// PathPoint is where an object stood at some time after it was first seen.
+type PathPoint struct {
+	Point
+	After time.Duration
 }
 
 // Observation is what the vision pipeline saw in one frame of one camera. A consumer must not keep Objects.
@@ -62,6 +93,9 @@ type Observation struct {
 	Objects []TrackedObject
 	Ended   []uint64  // tracks that ended with this frame
 	Still   *Snapshot // the whole picture as JPEG, set on motion start and at most once a second after; Box and Score are zero
+
+	Searched bool      // for motion: false while the background is being learned, and where no frame is meant
+	Moved    MotionMap // where, while Motion lasts
 }
 
 // EventKind tells what an event is the life of.
@@ -89,6 +123,17 @@ type Event struct {
 	Stationary  bool
 	HasSnapshot bool
 	Revision    int // grows with each stored change
+
+	Severity Severity // of the alert it is; empty: it is none
+	Rules    []string // ids of the rules that made it one
+	Mode     Mode     // arming mode when it began
+
+	Zones        []string // it is in now, or was when the event ended
+	EnteredZones []string // it was ever in, in the order it entered them
+	Crossings    []Crossing
+	Path         []PathPoint // after Start; empty in lists of events
+	Speed        float32     // km/h, last measured; 0 when unknown
+	MaxSpeed     float32     // km/h
 }
 
 // Ongoing reports whether the event has not ended.

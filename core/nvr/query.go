@@ -6,6 +6,8 @@ import "time"
 type EventFilter struct {
 	Cameras []CameraID
 	Labels  []string
+	Zones   []string // entered at any time, one of them
+	Alerts  bool     // only alerts
 	Kind    EventKind
 	Range   TimeRange // by start; a zero end is open
 	Cursor  string    // from a previous page

@@ -21,7 +21,8 @@ func (s *Store) Delivery(ctx context.Context, id string) (nvr.Delivery, nvr.Even
 	if err != nil {
 		return nvr.Delivery{}, nvr.Event{}, "", notFound(err, "delivery "+id)
 	}
-	return deliveryOf(row.Delivery), eventOf(row.Event), row.CameraName, nil
+	e, err := eventOf(row.Event)
+	return deliveryOf(row.Delivery), e, row.CameraName, err
 }
 
 // UpdateDelivery notes an attempt. Only a pending row changes: a settled one is never touched again, without an error.

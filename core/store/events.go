@@ -26,7 +26,7 @@ func (s *Store) Event(ctx context.Context, id string) (nvr.Event, error) {
 	if err != nil {
 		return nvr.Event{}, notFound(err, "event "+id)
 	}
-	return eventOf(row), nil
+	return eventOf(row)
 }
 
 // SaveEvent writes an event, the deliveries it causes and their jobs in one transaction. A stored revision that is not
@@ -36,13 +36,17 @@ func (s *Store) SaveEvent(ctx context.Context, e nvr.Event, deliveries []nvr.Del
 	if err != nil {
 		return &nvr.Error{Code: nvr.CodeInvalid, Message: "event id " + e.ID + " is not a UUID"}
 	}
+	row := dbsqlc.SaveEventParams{
+		ID: id, Camera: string(e.Camera), Kind: string(e.Kind), Label: e.Label, StartAt: e.Start, EndAt: timeOrNil(e.End),
+		Score: e.Score, TopScore: e.TopScore, BoxX: e.Box.X, BoxY: e.Box.Y, BoxW: e.Box.W, BoxH: e.Box.H,
+		Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: int32(e.Revision),
+		Severity: string(e.Severity), Rules: append([]string{}, e.Rules...), Mode: string(e.Mode),
+	}
+	if err := setWhereabouts(&row, e); err != nil {
+		return &nvr.Error{Code: nvr.CodeInvalid, Message: "event " + e.ID + " cannot be written", Err: err}
+	}
 	err = s.inTx(ctx, func(tx pgx.Tx, q *dbsqlc.Queries) error {
-		err := q.SaveEvent(ctx, dbsqlc.SaveEventParams{
-			ID: id, Camera: string(e.Camera), Kind: string(e.Kind), Label: e.Label, StartAt: e.Start, EndAt: timeOrNil(e.End),
-			Score: e.Score, TopScore: e.TopScore, BoxX: e.Box.X, BoxY: e.Box.Y, BoxW: e.Box.W, BoxH: e.Box.H,
-			Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: int32(e.Revision),
-		})
-		if err != nil {
+		if err := q.SaveEvent(ctx, row); err != nil {
 			return err
 		}
 		fresh, err := addDeliveries(ctx, q, deliveries)
@@ -97,7 +101,7 @@ func (s *Store) CloseOngoing(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// Events returns a page of events, newest first, and the cursor of the next page or "".
+// Events returns a page of events without their paths, newest first, and the cursor of the next page or "".
 //
 // The statement is built by hand because its filters vary; values only ever travel as parameters.
 func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, string, error) {
@@ -117,6 +121,12 @@ func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, str
 	if len(f.Labels) > 0 {
 		add("label = ANY(?)", f.Labels)
 	}
+	if len(f.Zones) > 0 {
+		add("entered_zones && ? AND entered_zones <> '{}'", f.Zones) // the second half is what the index is for
+	}
+	if f.Alerts {
+		add("severity <> ''")
+	}
 	if f.Kind != "" {
 		add("kind = ?", string(f.Kind))
 	}
@@ -133,7 +143,7 @@ func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, str
 		}
 		add("(start_at, id) < (?, ?)", at, id)
 	}
-	sql := "SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision FROM events"
+	sql := "SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, zones, entered_zones, crossings, speed, max_speed, severity, rules, mode FROM events"
 	if len(where) > 0 {
 		sql += " WHERE " + strings.Join(where, " AND ")
 	}
@@ -148,10 +158,14 @@ func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, str
 	for rows.Next() {
 		var e dbsqlc.Event
 		if err := rows.Scan(&e.ID, &e.Camera, &e.Kind, &e.Label, &e.StartAt, &e.EndAt, &e.Score, &e.TopScore,
-			&e.BoxX, &e.BoxY, &e.BoxW, &e.BoxH, &e.Stationary, &e.HasSnapshot, &e.Revision); err != nil {
+			&e.BoxX, &e.BoxY, &e.BoxW, &e.BoxH, &e.Stationary, &e.HasSnapshot, &e.Revision, &e.Zones, &e.EnteredZones, &e.Crossings, &e.Speed, &e.MaxSpeed, &e.Severity, &e.Rules, &e.Mode); err != nil {
 			return nil, "", fmt.Errorf("read event: %w", err)
 		}
-		out = append(out, eventOf(e))
+		ev, err := eventOf(e)
+		if err != nil {
+			return nil, "", err
+		}
+		out = append(out, ev)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("read events: %w", err)
@@ -190,13 +204,18 @@ func inBatches(f func() (int64, error)) (int64, error) {
 	}
 }
 
-func eventOf(e dbsqlc.Event) nvr.Event {
-	return nvr.Event{
+func eventOf(e dbsqlc.Event) (nvr.Event, error) {
+	out := nvr.Event{
 		ID: e.ID.String(), Camera: nvr.CameraID(e.Camera), Kind: nvr.EventKind(e.Kind), Label: e.Label,
 		Start: e.StartAt.UTC(), End: timeOrZero(e.EndAt), Score: e.Score, TopScore: e.TopScore,
 		Box:        nvr.Box{X: e.BoxX, Y: e.BoxY, W: e.BoxW, H: e.BoxH},
 		Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: int(e.Revision),
+		Severity: nvr.Severity(e.Severity), Mode: nvr.Mode(e.Mode),
 	}
+	if len(e.Rules) > 0 {
+		out.Rules = e.Rules
+	}
+	return out, whereaboutsOf(e, &out)
 }
 
 func timeOrZero(t *time.Time) time.Time {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,8 @@ func testEvents(t *testing.T, s *Store) {
 		t.Errorf("an older revision won: %+v", got)
 	}
 
+	testWhereabouts(t, s, ids[5])
+
 	tl, err := s.TimelineEvents(ctx, []nvr.CameraID{"front"}, nvr.TimeRange{Start: t0.Add(210 * time.Second), End: t0.Add(330 * time.Second)})
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +107,38 @@ func testEvents(t *testing.T, s *Store) {
 	lost.Kind = "nonsense"
 	if err := s.SaveEvent(ctx, lost, nil); nvr.ErrorCode(err) != nvr.CodeInvalid {
 		t.Errorf("a row that can never be stored: %v", err)
+	}
+}
+
+// testWhereabouts: what an event tells of zones, lines, path and speed comes back, and zones filter.
+func testWhereabouts(t *testing.T, s *Store, id string) {
+	t.Helper()
+	ctx := t.Context()
+	e, err := s.Event(ctx, id)
+	if err != nil || e.Zones != nil || e.EnteredZones != nil || e.Crossings != nil || e.Path != nil {
+		t.Fatalf("an event that was nowhere: %+v, %v", e, err)
+	}
+	e.Revision, e.Zones, e.EnteredZones, e.Speed, e.MaxSpeed = 2, []string{"porch"}, []string{"street", "porch"}, 3.5, 7.25
+	e.Crossings = []nvr.Crossing{{Line: "gate", Direction: nvr.BToA, Time: e.Start.Add(time.Second)}}
+	e.Path = []nvr.PathPoint{{Point: nvr.Point{X: 0.25, Y: 0.5}}, {Point: nvr.Point{X: 0.1234, Y: 0.9999}, After: 1234 * time.Millisecond}}
+	if err := s.SaveEvent(ctx, e, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Event(ctx, id); err != nil || !reflect.DeepEqual(got, e) {
+		t.Errorf("%v: stored\n%+v, read\n%+v", err, e, got)
+	}
+	for zone, want := range map[string]int{"porch": 1, "street": 1, "garden": 0} {
+		page, _, err := s.Events(ctx, nvr.EventFilter{Limit: 10, Zones: []string{zone, "nowhere"}})
+		if err != nil || len(page) != want {
+			t.Errorf("%d events in %s, want %d, %v", len(page), zone, want, err)
+		}
+		for _, p := range page {
+			whole := e
+			whole.Path = nil
+			if !reflect.DeepEqual(p, whole) {
+				t.Errorf("in a list: %+v, want %+v", p, whole)
+			}
+		}
 	}
 }
 

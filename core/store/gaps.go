@@ -34,17 +34,34 @@ func (s *Store) AddGaps(ctx context.Context, gaps []index.Gap) error {
 
 // Gaps implements index.Index.
 func (s *Store) Gaps(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) ([]index.Gap, error) {
-	rows, err := s.q.GapsInRange(ctx, dbsqlc.GapsInRangeParams{
-		Camera: string(stream.Camera), Role: string(stream.Role), StartUs: r.Start.UnixMicro(), EndUs: r.End.UnixMicro(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find gaps of %s: %w", stream, err)
+	all, err := s.GapsOf(ctx, []nvr.StreamID{stream}, r)
+	return all[stream], err
+}
+
+// GapsOf implements index.Index. It asks once, however many streams there are.
+func (s *Store) GapsOf(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (map[nvr.StreamID][]index.Gap, error) {
+	arg := dbsqlc.GapsInRangeParams{StartUs: r.Start.UnixMicro(), EndUs: r.End.UnixMicro()}
+	for _, id := range streams {
+		arg.Cameras, arg.Roles = append(arg.Cameras, string(id.Camera)), append(arg.Roles, string(id.Role))
 	}
-	out := make([]index.Gap, len(rows))
-	for i, g := range rows {
-		out[i] = index.Gap{
-			Stream: stream, Start: micros(g.StartUs), End: micros(g.EndUs), Reason: index.GapReason(g.Reason), Detail: g.Detail,
+	rows, err := s.q.GapsInRange(ctx, arg)
+	if err != nil {
+		return nil, fmt.Errorf("find gaps: %w", err)
+	}
+	out := make(map[nvr.StreamID][]index.Gap, len(streams))
+	for len(rows) > 0 { // the rows of one stream follow each other
+		n := 1
+		for n < len(rows) && rows[n].I == rows[0].I {
+			n++
 		}
+		id := streams[rows[0].I-1]
+		gaps := make([]index.Gap, n)
+		for k, g := range rows[:n] {
+			gaps[k] = index.Gap{
+				Stream: id, Start: micros(g.StartUs), End: micros(g.EndUs), Reason: index.GapReason(g.Reason), Detail: g.Detail,
+			}
+		}
+		out[id], rows = gaps, rows[n:]
 	}
 	return out, nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/store/dbsqlc"
 )
@@ -39,13 +41,23 @@ func (s *Store) AddMotion(ctx context.Context, camera nvr.CameraID, start, end t
 // troubles, clipped to r. Spans of one kind that meet or overlap are one; they are ordered by start. An event that goes
 // on counts until now. Ask for more than you keep, so that pre- and post-capture of a neighbour are not missed.
 func (s *Store) Interest(ctx context.Context, camera nvr.CameraID, r nvr.TimeRange) ([]nvr.InterestSpan, error) {
-	motion, err := s.q.MotionSpans(ctx, dbsqlc.MotionSpansParams{Camera: string(camera), Since: r.Start, Until: r.End})
-	if err != nil {
-		return nil, fmt.Errorf("find motion of %s: %w", camera, err)
-	}
-	events, err := s.q.EventSpans(ctx, dbsqlc.EventSpansParams{Camera: string(camera), Since: r.Start, Until: r.End})
-	if err != nil {
-		return nil, fmt.Errorf("find when %s had events: %w", camera, err)
+	var motion []dbsqlc.MotionSpansRow
+	var events []dbsqlc.EventSpansRow
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		if motion, err = s.q.MotionSpans(ctx, dbsqlc.MotionSpansParams{Camera: string(camera), Since: r.Start, Until: r.End}); err != nil {
+			return fmt.Errorf("find motion of %s: %w", camera, err)
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		if events, err = s.q.EventSpans(ctx, dbsqlc.EventSpansParams{Camera: string(camera), Since: r.Start, Until: r.End}); err != nil {
+			return fmt.Errorf("find when %s had events: %w", camera, err)
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	var moved, happened []nvr.TimeRange
 	for _, m := range motion {
@@ -86,13 +98,20 @@ func appendSpan(spans []nvr.TimeRange, span, r nvr.TimeRange) []nvr.TimeRange {
 	return append(spans, nvr.TimeRange{Start: start, End: end})
 }
 
-// DeleteMotionBefore forgets the motion of a camera that ended before t, and returns how many rows that were.
+// DeleteMotionBefore forgets the motion of a camera that ended before t, where it was included, and returns how many rows
+// that were.
 func (s *Store) DeleteMotionBefore(ctx context.Context, camera nvr.CameraID, t time.Time) (int64, error) {
-	n, err := inBatches(func() (int64, error) {
+	spans, err := inBatches(func() (int64, error) {
 		return s.q.DeleteMotionBefore(ctx, dbsqlc.DeleteMotionBeforeParams{Camera: string(camera), Before: t, N: deleteBatch})
 	})
 	if err != nil {
-		return n, fmt.Errorf("delete old motion of %s: %w", camera, err)
+		return spans, fmt.Errorf("delete old motion of %s: %w", camera, err)
 	}
-	return n, nil
+	maps, err := inBatches(func() (int64, error) {
+		return s.q.DeleteMotionMapsBefore(ctx, dbsqlc.DeleteMotionMapsBeforeParams{Camera: string(camera), Before: t, N: deleteBatch})
+	})
+	if err != nil {
+		return spans + maps, fmt.Errorf("delete old motion maps of %s: %w", camera, err)
+	}
+	return spans + maps, nil
 }

@@ -33,6 +33,8 @@ var planFill = []string{
 	`INSERT INTO gaps SELECT 'cam' || c, 'main', $1::bigint + i::bigint * 600000000, $1::bigint + i::bigint * 600000000 + 5000000, 'loss' FROM generate_series(0, 74 * 144) AS i, generate_series(1, $2::int) AS c WHERE $3::int > 0`,
 	`INSERT INTO motion_spans SELECT 'cam' || c, t, t + interval '20 s' FROM generate_series(0, $3::int * 288) AS i, generate_series(1, $2::int) AS c,
 		LATERAL (SELECT to_timestamp($1::bigint / 1000000 + i * 300) AS t) AS x`,
+	`INSERT INTO motion_maps SELECT 'cam' || c, t, t + interval '599 s', '\x' FROM generate_series(0, $3::int * 144) AS i, generate_series(1, $2::int) AS c,
+		LATERAL (SELECT to_timestamp($1::bigint / 1000000 + i * 600) AS t) AS x`,
 	`ALTER TABLE events DISABLE TRIGGER events_added`,
 	`INSERT INTO events (id, camera, kind, label, start_at, end_at) SELECT gen_random_uuid(), 'cam' || (i % $2::int + 1), 'object', (ARRAY['person', 'car', 'dog'])[1 + i % 3], t,
 		CASE WHEN i % 40000 > 0 THEN t + CASE WHEN i % 5000 = 1 THEN interval '2 days' WHEN i % 100 = 1 THEN interval '20 min' ELSE interval '15 s' END END
@@ -92,6 +94,7 @@ func TestPlans(t *testing.T) {
 		{"a day's runs", func(ctx context.Context) error { _, err := x.Runs(ctx, streams, day); return err }, 0, []string{"coverage_pkey"}},
 		{"a month's runs", func(ctx context.Context) error { _, err := x.Runs(ctx, streams[:1], month); return err }, 0, []string{"coverage_pkey"}},
 		{"gaps", func(ctx context.Context) error { _, err := x.Gaps(ctx, cam, day); return err }, 0, []string{"gaps_pkey", "gaps_long"}},
+		{"gaps of all cameras", func(ctx context.Context) error { _, err := x.GapsOf(ctx, streams, day); return err }, 0, []string{"gaps_pkey", "gaps_long"}},
 		{
 			"a day's events", func(ctx context.Context) error { _, err := x.TimelineEvents(ctx, cameras, day); return err }, 0,
 			[]string{"events_camera_start", "events_long", "events_endless", "events_ongoing"},
@@ -114,7 +117,8 @@ func TestPlans(t *testing.T) {
 		{"forgetting motion", func(ctx context.Context) error {
 			_, err := x.DeleteMotionBefore(ctx, "cam3", planStart().Add(time.Hour))
 			return err
-		}, 0, []string{"motion_spans_pkey"}},
+		}, 0, []string{"motion_spans_pkey", "motion_maps_pkey"}},
+		{"a day's motion maps", func(ctx context.Context) error { _, err := x.MotionRecords(ctx, "cam3", day); return err }, 0, []string{"motion_maps_pkey"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plans := x.plans(t, c.ask)

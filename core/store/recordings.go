@@ -108,11 +108,17 @@ func (s *Store) RecordedBytes(ctx context.Context) (map[nvr.CameraID]int64, erro
 
 func recordingsOf(stream nvr.StreamID, rows []dbsqlc.RecordingsInRangeRow) ([]index.Recording, error) {
 	out := make([]index.Recording, len(rows))
+	var shared []index.Segment // a day has thousands of short lists: an allocation for each costs more than reading it
 	for i, r := range rows {
-		segs, err := decodeSegments(r.Segments)
+		if n := 1 + len(r.Segments)/packedSegment; cap(shared)-len(shared) < n {
+			shared = make([]index.Segment, 0, max(n, min(1024, n*(len(rows)-i))))
+		}
+		all, err := appendSegments(shared, r.Segments)
 		if err != nil {
 			return nil, fmt.Errorf("read recording %s: %w", r.Path, err)
 		}
+		segs := all[len(shared):len(all):len(all)]
+		shared = all
 		out[i] = index.Recording{
 			Stream: stream, Start: micros(r.StartUs), Duration: time.Duration(r.DurationUs) * time.Microsecond,
 			Path: r.Path, Bytes: r.Bytes, InitBytes: r.InitBytes, CRC: uint32(r.Crc), Codecs: r.Codecs,

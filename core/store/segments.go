@@ -31,13 +31,17 @@ func encodeSegments(segs []index.Segment) []byte {
 	return b
 }
 
+// packedSegment is how many bytes a usual segment takes: three for its bytes, four for its duration.
+const packedSegment = 7
+
 func follows(a, b index.Segment) bool {
 	return b.Offset == a.Offset+a.Bytes && b.Start.Microseconds() == a.Start.Microseconds()+a.Duration.Microseconds()
 }
 
 var errSegments = errors.New("segment table is damaged")
 
-func decodeSegments(b []byte) ([]index.Segment, error) {
+// appendSegments adds the segments that b packs to segs.
+func appendSegments(segs []index.Segment, b []byte) ([]index.Segment, error) {
 	next := func() int64 {
 		v, n := binary.Uvarint(b)
 		if n <= 0 || v > 1<<62 {
@@ -47,7 +51,6 @@ func decodeSegments(b []byte) ([]index.Segment, error) {
 		b = b[n:]
 		return int64(v)
 	}
-	var segs []index.Segment
 	for len(b) > 0 {
 		n, offset, start := next(), next(), next()
 		if n <= 0 || offset < 0 || start < 0 || n > int64(len(b)) {

@@ -42,6 +42,7 @@ func TestStore(t *testing.T) {
 	t.Run("Sessions", func(t *testing.T) { testSessions(t, s) })
 	t.Run("Events", func(t *testing.T) { testEvents(t, s) })
 	t.Run("Interest", func(t *testing.T) { testInterest(t, s) })
+	t.Run("MotionMaps", func(t *testing.T) { testMotionMaps(t, s) })
 	t.Run("Timeline", func(t *testing.T) { testTimeline(t, s) })
 	t.Run("Density", func(t *testing.T) { testDensity(t, s) })
 	t.Run("Settings", func(t *testing.T) { testSettings(t, s) })

@@ -27,8 +27,10 @@ func (s *Store) TimelineEvents(ctx context.Context, cameras []nvr.CameraID, r nv
 	if len(cameras) == 0 {
 		return nil, nil
 	}
+	backwards := camerasText(cameras)
+	slices.SortFunc(backwards, func(a, b string) int { return strings.Compare(b, a) })
 	rows, err := s.q.EventsForTimeline(ctx, dbsqlc.EventsForTimelineParams{
-		Cameras: camerasText(cameras), Since: r.Start, Until: r.End, PerCamera: int32(max(1, maxTimelineEvents/len(cameras))),
+		Cameras: backwards, Since: r.Start, Until: r.End, PerCamera: int32(max(1, maxTimelineEvents/len(cameras))),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find events for the timeline: %w", err)
@@ -40,6 +42,7 @@ func (s *Store) TimelineEvents(ctx context.Context, cameras []nvr.CameraID, r nv
 			Start: e.StartAt.UTC(), End: timeOrZero(e.EndAt), TopScore: e.TopScore,
 		}
 	}
+	slices.Reverse(out) // in order now, as PostgreSQL goes through the cameras one by one; the next line does not rely on it
 	slices.SortFunc(out, func(a, b nvr.TimelineEvent) int {
 		if c := strings.Compare(string(a.Camera), string(b.Camera)); c != 0 {
 			return c

@@ -158,6 +158,14 @@ func (s *Store) SettingOr(ctx context.Context, key string, value []byte) ([]byte
 	return v, nil
 }
 
+// PutSetting stores value under key.
+func (s *Store) PutSetting(ctx context.Context, key string, value []byte) error {
+	if err := s.q.PutSetting(ctx, dbsqlc.PutSettingParams{Key: key, Value: value}); err != nil {
+		return fmt.Errorf("store setting %s: %w", key, err)
+	}
+	return nil
+}
+
 // UpsertCamera remembers that a camera exists and returns its switches.
 func (s *Store) UpsertCamera(ctx context.Context, id nvr.CameraID, name string) (nvr.CameraSwitches, error) {
 	c, err := s.q.UpsertCamera(ctx, dbsqlc.UpsertCameraParams{ID: string(id), Name: name})

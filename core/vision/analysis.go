@@ -12,6 +12,7 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/vision/detect"
 	"github.com/nightjar-nvr/nightjar/core/vision/track"
+	"github.com/nightjar-nvr/nightjar/core/vision/zone"
 )
 
 // scanFrames is how many whole pictures are looked at after a start or a sudden change of light, to find what was
@@ -25,6 +26,7 @@ type analysis struct {
 	client  *detect.Client // nil: motion only
 	input   int            // shorter side of the detector's input, pixels
 	tracker *track.Tracker
+	zones   *zone.Watcher
 	planner planner
 	merger  merger
 
@@ -50,7 +52,11 @@ func newAnalysis(c *Camera) (*analysis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch camera %s: %w", c.cfg.Camera, err)
 	}
-	a := &analysis{Camera: c, tracker: t, bgr: gocv.NewMat(), views: make(map[uint64]bestView)}
+	z, err := zone.New(c.cfg.Zones)
+	if err != nil {
+		return nil, fmt.Errorf("watch camera %s: %w", c.cfg.Camera, err)
+	}
+	a := &analysis{Camera: c, tracker: t, zones: z, bgr: gocv.NewMat(), views: make(map[uint64]bestView)}
 	if c.shared.Pool != nil {
 		m := c.shared.Pool.Model()
 		a.client, a.input = c.shared.Pool.Client(), min(m.Width, m.Height)
@@ -89,6 +95,7 @@ func (a *analysis) run(ctx context.Context, box *mailbox) {
 // finish ends all tracks and the motion: the frames stopped.
 func (a *analysis) finish() {
 	ended := a.tracker.Flush()
+	a.zones.Forget(ended)
 	clear(a.views)
 	a.settled, a.moving = false, 0
 	if len(ended) > 0 || a.active {
@@ -112,11 +119,19 @@ func (a *analysis) frame(ctx context.Context, j *job) {
 	if regions := a.look(now, j); len(regions) > 0 {
 		found = a.detect(ctx, j, regions)
 	}
+	a.tracker.SetPicture(j.frame.Width, j.frame.Height)
 	objects, ended := a.tracker.Update(now, found, a.areas)
+	a.zones.Apply(now, objects)
+	a.zones.Forget(ended)
 	for _, id := range ended {
 		delete(a.views, id)
 	}
-	o := nvr.Observation{Camera: a.cfg.Camera, Time: now, Motion: a.active, Objects: objects, Ended: ended}
+	o := nvr.Observation{Camera: a.cfg.Camera, Time: now, Motion: a.active, Objects: objects, Ended: ended, Searched: !j.calibrating}
+	for _, b := range j.boxes {
+		if a.active {
+			o.Moved.Mark(b)
+		}
+	}
 	if a.active && (started || now.Sub(a.still) >= stillEvery) {
 		if o.Still = a.picture(j); o.Still != nil {
 			a.still = now
@@ -202,6 +217,8 @@ func reason(err error) string {
 		return "deadline"
 	case errors.Is(err, detect.ErrHung):
 		return "hung"
+	case errors.Is(err, detect.ErrRemote):
+		return "remote"
 	}
 	return "inference"
 }

@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -74,6 +75,20 @@ func (m *mailbox) take() *job {
 	j := m.waiting
 	m.waiting = nil
 	return j
+}
+
+// drain waits until nothing waits and nothing is analysed any more. held is the job its filler keeps, or nil.
+func (m *mailbox) drain(ctx context.Context, held *job) {
+	for i := range m.all {
+		if &m.all[i] == held {
+			continue
+		}
+		select {
+		case <-m.free:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // close frees the pictures. Nobody uses the mailbox any more.

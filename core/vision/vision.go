@@ -21,6 +21,7 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/vision/internal/cv"
 	"github.com/nightjar-nvr/nightjar/core/vision/motion"
 	"github.com/nightjar-nvr/nightjar/core/vision/track"
+	"github.com/nightjar-nvr/nightjar/core/vision/zone"
 )
 
 // Sink hears what a camera saw. Observe is called from the pipeline for every analysed frame, in order; it must return
@@ -37,11 +38,14 @@ type stream interface {
 // Config describes one camera. Zero values mean the defaults given.
 type Config struct {
 	Camera     nvr.CameraID
-	FPS        float64            // frames analysed per second; 5
-	Labels     []string           // what is tracked; empty: everything
-	MinScore   float32            // a detection below this starts no track; 0.4
-	Threshold  float32            // median score that confirms a track; 0.6
-	Thresholds map[string]float32 // by label, instead of Threshold
+	FPS        float64                 // frames analysed per second; 5
+	Labels     []string                // what is tracked; empty: everything
+	MinScore   float32                 // a detection below this starts no track; 0.4
+	Threshold  float32                 // median score that confirms a track; 0.6
+	Thresholds map[string]float32      // by label, instead of Threshold
+	Filters    map[string]track.Filter // by label: what a detection must be like
+	Masks      []track.Mask            // where objects do not count; Motion has masks of its own
+	Zones      zone.Config
 	Motion     motion.Config
 	MotionOff  time.Duration // quiet time after which motion has ended; 3 s
 	MaxSide    int           // longest side of the analysed picture in pixels; 1280
@@ -118,6 +122,9 @@ func New(cfg Config, hub stream, shared Shared, sink Sink, log *slog.Logger) (*C
 	if _, err := c.newTracker(); err != nil {
 		return nil, fmt.Errorf("vision of camera %s: %w", cfg.Camera, err)
 	}
+	if _, err := zone.New(cfg.Zones); err != nil {
+		return nil, fmt.Errorf("vision of camera %s: %w", cfg.Camera, err)
+	}
 	c.enabled.Store(!cfg.Disabled)
 	return c, nil
 }
@@ -125,6 +132,7 @@ func New(cfg Config, hub stream, shared Shared, sink Sink, log *slog.Logger) (*C
 func (c *Camera) newTracker() (*track.Tracker, error) {
 	return track.New(track.Config{
 		Labels: c.cfg.Labels, MinScore: c.cfg.MinScore, Threshold: c.cfg.Threshold, Thresholds: c.cfg.Thresholds,
+		Filters: c.cfg.Filters, Masks: c.cfg.Masks,
 	})
 }
 
@@ -152,7 +160,9 @@ func (c *Camera) Run(ctx context.Context) error {
 	defer an.close()
 	var wg sync.WaitGroup
 	wg.Go(func() { an.run(ctx, box) })
-	err = in.run(ctx)
+	if err = in.run(ctx); errors.Is(err, media.ErrReaderClosed) {
+		box.drain(ctx, in.cur)
+	}
 	cancel()
 	wg.Wait()
 	return fmt.Errorf("watch camera %s: %w", c.cfg.Camera, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/vision/detect"
 	"github.com/nightjar-nvr/nightjar/core/vision/motion"
+	"github.com/nightjar-nvr/nightjar/core/vision/zone"
 )
 
 // trackSummary is what the sink heard about one track.
@@ -73,7 +74,12 @@ func TestPersonsOnRealVideo(t *testing.T) {
 		tracks [2]int // least and most confirmed persons
 	}{{"parking_sub.mp4", [2]int{3, 3}}, {"counter_sub.mp4", [2]int{3, 4}}, {"pedestrians_sub.mp4", [2]int{10, 24}}} {
 		t.Run(c.clip, func(t *testing.T) {
-			r := newRig(t, Config{Labels: []string{"person", "bicycle", "car"}}, pool)
+			everywhere := nvr.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}
+			sky := nvr.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 0.01}, {X: 0, Y: 0.01}}
+			r := newRig(t, Config{
+				Labels: []string{"person", "bicycle", "car"},
+				Zones:  zone.Config{Zones: []zone.Zone{{Name: "everywhere", Area: everywhere}, {Name: "sky", Area: sky}}},
+			}, pool)
 			r.play(footage.Load(t, c.clip, 15), 3)
 			if err := r.stop(); !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
@@ -93,6 +99,9 @@ func TestPersonsOnRealVideo(t *testing.T) {
 				}
 				persons++
 				hits = append(hits, s.hits...)
+				if len(s.hits) > 5 && (!slices.Equal(s.EnteredZones, []string{"everywhere"}) || len(s.Path) == 0) {
+					t.Errorf("track %d entered %v on a path of %d points", id, s.EnteredZones, len(s.Path))
+				}
 				checkSnapshots(t, s)
 			}
 			if persons < c.tracks[0] || persons > c.tracks[1] {

@@ -79,6 +79,8 @@ type Index interface {
 	AddGaps(ctx context.Context, gaps []Gap) error
 	// Gaps returns those of stream that overlap r, ordered by start.
 	Gaps(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) ([]Gap, error)
+	// GapsOf is Gaps of several streams in one question; those without gaps are left out.
+	GapsOf(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (map[nvr.StreamID][]Gap, error)
 }
 
 // AppendRun adds rec, clipped to r, to runs, which are in order. Recordings that meet, or of which one begins before the

@@ -41,6 +41,14 @@ func (m month) Gaps(_ context.Context, s nvr.StreamID, _ nvr.TimeRange) ([]index
 	return out, nil
 }
 
+func (m month) GapsOf(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (map[nvr.StreamID][]index.Gap, error) {
+	out := make(map[nvr.StreamID][]index.Gap)
+	for _, s := range streams {
+		out[s], _ = m.Gaps(ctx, s, r)
+	}
+	return out, nil
+}
+
 func (m month) Recordings(context.Context, nvr.StreamID, nvr.TimeRange) ([]index.Recording, error) {
 	return append([]index.Recording(nil), m.day...), nil
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/recorder/index"
@@ -21,12 +22,8 @@ type Coverage struct {
 	Gaps []index.Gap
 }
 
-const (
-	// tolerance is the longest hole that a timeline does not show: a reconnect within a key frame interval or so.
-	tolerance = 1500 * time.Millisecond
-	// gapCalls is how many streams' gaps are asked for at the same time.
-	gapCalls = 4
-)
+// tolerance is the longest hole that a timeline does not show: a reconnect within a key frame interval or so.
+const tolerance = 1500 * time.Millisecond
 
 // Coverage returns which parts of r are recorded, clipped to r, and the reasons for what is not.
 func (p *Player) Coverage(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) (Coverage, error) {
@@ -89,36 +86,19 @@ func (f *found) addRuns(rest []unread) (bool, error) {
 	return true, nil
 }
 
-// runsFromIndex asks for the runs of all streams at once, and for the gaps of a few at a time.
+// runsFromIndex asks for the runs and the gaps of all streams, both at the same time.
 func (p *Player) runsFromIndex(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (runs map[nvr.StreamID][]nvr.TimeRange, gaps map[nvr.StreamID][]index.Gap, err error) {
-	gaps = make(map[nvr.StreamID][]index.Gap, len(streams))
 	err = p.ask(ctx, func(ctx context.Context) error {
-		if runs, err = p.index.Runs(ctx, streams, r); err != nil {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() (err error) {
+			runs, err = p.index.Runs(ctx, streams, r)
 			return err
-		}
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		var errs []error
-		todo := make(chan nvr.StreamID, len(streams))
-		for _, s := range streams {
-			todo <- s
-		}
-		close(todo)
-		for range min(gapCalls, len(streams)) {
-			wg.Go(func() {
-				for s := range todo {
-					g, err := p.index.Gaps(ctx, s, r)
-					mu.Lock()
-					gaps[s] = g
-					if err != nil {
-						errs = append(errs, err)
-					}
-					mu.Unlock()
-				}
-			})
-		}
-		wg.Wait()
-		return errors.Join(errs...)
+		})
+		g.Go(func() (err error) {
+			gaps, err = p.index.GapsOf(ctx, streams, r)
+			return err
+		})
+		return g.Wait()
 	})
 	return runs, gaps, err
 }

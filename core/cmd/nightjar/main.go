@@ -35,6 +35,8 @@ func commands() []command {
 		{"fsck", "[-c FILE] [-level list|size|content] [-repair]", "check recordings, journals and index against each other", fsckCommand},
 		{"verify", "[-key PEM] PACKAGE.zip", "check an evidence package", verifyCommand},
 		{"models", "list|pull|verify|ensure [NAME] [-c FILE]", "manage detector models", modelsCommand},
+		{"detect", "FILE... [-o DIR] [-model NAME] [-min-score S] [-json]", "draw boxes on pictures and videos", detectCommand},
+		{"eval", "LABELS [-clips DIR] [-o DIR] [-model NAME] [-json]", "say how well events agree with labelled clips", evalCommand},
 		{"user", "reset NAME [-c FILE]", "give an account a new random password", userCommand},
 		{"demo", "[-listen ADDR] [-main FILE] [-sub FILE]", "serve a demo camera by RTSP", demoCommand},
 		{"version", "", "print the version", func(_ context.Context, e env, _ []string) error {

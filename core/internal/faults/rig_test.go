@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "32"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nightjar-nvr/nightjar/core/lifecycle.init.func1.1")) // the thread that forks
 }
 
 func slow() bool { return os.Getenv("NIGHTJAR_SLOW") == "1" }

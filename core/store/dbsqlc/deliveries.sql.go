@@ -13,7 +13,7 @@ import (
 )
 
 const deliveryByID = `-- name: DeliveryByID :one
-SELECT d.id, d.event_id, d.plugin, d.recipient, d.revision, d.phase, d.state, d.attempts, d.last_error, d.created_at, d.delivered_at, d.expires_at, e.id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.score, e.top_score, e.box_x, e.box_y, e.box_w, e.box_h, e.stationary, e.has_snapshot, e.revision, e.updated_at, coalesce(c.name, e.camera)::text AS camera_name
+SELECT d.id, d.event_id, d.plugin, d.recipient, d.revision, d.phase, d.state, d.attempts, d.last_error, d.created_at, d.delivered_at, d.expires_at, e.id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.score, e.top_score, e.box_x, e.box_y, e.box_w, e.box_h, e.stationary, e.has_snapshot, e.revision, e.zones, e.entered_zones, e.crossings, e.path, e.speed, e.max_speed, e.severity, e.rules, e.mode, e.updated_at, coalesce(c.name, e.camera)::text AS camera_name
 FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN cameras c ON c.id = e.camera
 WHERE d.id = $1
 `
@@ -55,6 +55,15 @@ func (q *Queries) DeliveryByID(ctx context.Context, id uuid.UUID) (DeliveryByIDR
 		&i.Event.Stationary,
 		&i.Event.HasSnapshot,
 		&i.Event.Revision,
+		&i.Event.Zones,
+		&i.Event.EnteredZones,
+		&i.Event.Crossings,
+		&i.Event.Path,
+		&i.Event.Speed,
+		&i.Event.MaxSpeed,
+		&i.Event.Severity,
+		&i.Event.Rules,
+		&i.Event.Mode,
 		&i.Event.UpdatedAt,
 		&i.CameraName,
 	)

@@ -42,22 +42,31 @@ type Delivery struct {
 }
 
 type Event struct {
-	ID          uuid.UUID
-	Camera      string
-	Kind        string
-	Label       string
-	StartAt     time.Time
-	EndAt       *time.Time
-	Score       float32
-	TopScore    float32
-	BoxX        float32
-	BoxY        float32
-	BoxW        float32
-	BoxH        float32
-	Stationary  bool
-	HasSnapshot bool
-	Revision    int32
-	UpdatedAt   time.Time
+	ID           uuid.UUID
+	Camera       string
+	Kind         string
+	Label        string
+	StartAt      time.Time
+	EndAt        *time.Time
+	Score        float32
+	TopScore     float32
+	BoxX         float32
+	BoxY         float32
+	BoxW         float32
+	BoxH         float32
+	Stationary   bool
+	HasSnapshot  bool
+	Revision     int32
+	Zones        []string
+	EnteredZones []string
+	Crossings    []byte
+	Path         []byte
+	Speed        float32
+	MaxSpeed     float32
+	Severity     string
+	Rules        []string
+	Mode         string
+	UpdatedAt    time.Time
 }
 
 type EventHour struct {
@@ -75,6 +84,13 @@ type Gap struct {
 	EndUs   int64
 	Reason  string
 	Detail  string
+}
+
+type MotionMap struct {
+	Camera  string
+	StartAt time.Time
+	EndAt   time.Time
+	Slots   []byte
 }
 
 type MotionSpan struct {

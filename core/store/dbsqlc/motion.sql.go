@@ -48,6 +48,66 @@ func (q *Queries) DeleteMotionBefore(ctx context.Context, arg DeleteMotionBefore
 	return result.RowsAffected(), nil
 }
 
+const deleteMotionMapsBefore = `-- name: DeleteMotionMapsBefore :execrows
+DELETE FROM motion_maps m WHERE m.camera = $1 AND m.start_at = ANY(ARRAY(
+    SELECT old.start_at FROM motion_maps old WHERE old.camera = $1 AND old.start_at < $2::timestamptz AND old.end_at < $2::timestamptz
+    ORDER BY old.start_at LIMIT $3
+))
+`
+
+type DeleteMotionMapsBeforeParams struct {
+	Camera string
+	Before time.Time
+	N      int32
+}
+
+func (q *Queries) DeleteMotionMapsBefore(ctx context.Context, arg DeleteMotionMapsBeforeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteMotionMapsBefore, arg.Camera, arg.Before, arg.N)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const motionMaps = `-- name: MotionMaps :many
+SELECT start_at, end_at, slots FROM motion_maps
+WHERE camera = $1 AND start_at > $2::timestamptz - interval '11 minutes' AND start_at < $3::timestamptz AND end_at > $2::timestamptz - interval '10 seconds'
+ORDER BY start_at
+`
+
+type MotionMapsParams struct {
+	Camera string
+	Since  time.Time
+	Until  time.Time
+}
+
+type MotionMapsRow struct {
+	StartAt time.Time
+	EndAt   time.Time
+	Slots   []byte
+}
+
+// A row is at most ten minutes long.
+func (q *Queries) MotionMaps(ctx context.Context, arg MotionMapsParams) ([]MotionMapsRow, error) {
+	rows, err := q.db.Query(ctx, motionMaps, arg.Camera, arg.Since, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MotionMapsRow
+	for rows.Next() {
+		var i MotionMapsRow
+		if err := rows.Scan(&i.StartAt, &i.EndAt, &i.Slots); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const motionSpans = `-- name: MotionSpans :many
 SELECT start_at, end_at FROM motion_spans
 WHERE camera = $1 AND start_at > $2::timestamptz - interval '1 hour' AND start_at < $3::timestamptz AND end_at > $2::timestamptz
@@ -84,4 +144,27 @@ func (q *Queries) MotionSpans(ctx context.Context, arg MotionSpansParams) ([]Mot
 		return nil, err
 	}
 	return items, nil
+}
+
+const saveMotionMaps = `-- name: SaveMotionMaps :exec
+INSERT INTO motion_maps AS m (camera, start_at, end_at, slots)
+SELECT unnest($1::text[]), unnest($2::timestamptz[]), unnest($3::timestamptz[]), unnest($4::bytea[])
+ON CONFLICT (camera, start_at) DO UPDATE SET end_at = excluded.end_at, slots = excluded.slots
+`
+
+type SaveMotionMapsParams struct {
+	Cameras []string
+	Starts  []time.Time
+	Ends    []time.Time
+	Slots   [][]byte
+}
+
+func (q *Queries) SaveMotionMaps(ctx context.Context, arg SaveMotionMapsParams) error {
+	_, err := q.db.Exec(ctx, saveMotionMaps,
+		arg.Cameras,
+		arg.Starts,
+		arg.Ends,
+		arg.Slots,
+	)
+	return err
 }

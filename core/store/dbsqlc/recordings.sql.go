@@ -122,24 +122,27 @@ func (q *Queries) DropCoverage(ctx context.Context, arg DropCoverageParams) erro
 }
 
 const gapsInRange = `-- name: GapsInRange :many
-SELECT a.start_us, a.end_us, a.reason, a.detail FROM gaps a
-WHERE a.camera = $1 AND a.role = $2 AND a.start_us < $3::bigint AND a.start_us > $4::bigint - 3600000000
-  AND a.end_us > $4::bigint
-UNION ALL
-SELECT b.start_us, b.end_us, b.reason, b.detail FROM gaps b
-WHERE b.camera = $1 AND b.role = $2 AND b.end_us > $4::bigint AND b.start_us <= $4::bigint - 3600000000
-  AND b.end_us - b.start_us > 3600000000 AND b.start_us < $3::bigint
-ORDER BY start_us
+SELECT s.i::integer AS i, g.start_us, g.end_us, g.reason, g.detail
+FROM (SELECT unnest($1::text[]) AS camera, unnest($2::text[]) AS role, generate_subscripts($1::text[], 1) AS i) s CROSS JOIN LATERAL (
+    SELECT a.start_us, a.end_us, a.reason, a.detail FROM gaps a
+    WHERE a.camera = s.camera AND a.role = s.role AND a.start_us < $3::bigint AND a.start_us > $4::bigint - 3600000000
+      AND a.end_us > $4::bigint
+    UNION ALL
+    SELECT b.start_us, b.end_us, b.reason, b.detail FROM gaps b
+    WHERE b.camera = s.camera AND b.role = s.role AND b.end_us > $4::bigint AND b.start_us <= $4::bigint - 3600000000
+      AND b.end_us - b.start_us > 3600000000 AND b.start_us < $3::bigint
+) g ORDER BY 1, 2
 `
 
 type GapsInRangeParams struct {
-	Camera  string
-	Role    string
+	Cameras []string
+	Roles   []string
 	EndUs   int64
 	StartUs int64
 }
 
 type GapsInRangeRow struct {
+	I       int32
 	StartUs int64
 	EndUs   int64
 	Reason  string
@@ -149,8 +152,8 @@ type GapsInRangeRow struct {
 // Short ones by their start, long ones, which are few, by their end.
 func (q *Queries) GapsInRange(ctx context.Context, arg GapsInRangeParams) ([]GapsInRangeRow, error) {
 	rows, err := q.db.Query(ctx, gapsInRange,
-		arg.Camera,
-		arg.Role,
+		arg.Cameras,
+		arg.Roles,
 		arg.EndUs,
 		arg.StartUs,
 	)
@@ -162,6 +165,7 @@ func (q *Queries) GapsInRange(ctx context.Context, arg GapsInRangeParams) ([]Gap
 	for rows.Next() {
 		var i GapsInRangeRow
 		if err := rows.Scan(
+			&i.I,
 			&i.StartUs,
 			&i.EndUs,
 			&i.Reason,

@@ -74,6 +74,20 @@ func (q *Queries) PruneRefreshTokens(ctx context.Context) error {
 	return err
 }
 
+const putSetting = `-- name: PutSetting :exec
+INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+`
+
+type PutSettingParams struct {
+	Key   string
+	Value []byte
+}
+
+func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
+	_, err := q.db.Exec(ctx, putSetting, arg.Key, arg.Value)
+	return err
+}
+
 const putSettingIfAbsent = `-- name: PutSettingIfAbsent :one
 INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING value
 `

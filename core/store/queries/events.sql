@@ -1,9 +1,12 @@
 -- name: SaveEvent :exec
-INSERT INTO events (id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now())
+INSERT INTO events (id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision,
+    zones, entered_zones, crossings, path, speed, max_speed, severity, rules, mode, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, now())
 ON CONFLICT (id) DO UPDATE SET end_at = excluded.end_at, score = excluded.score, top_score = excluded.top_score,
     box_x = excluded.box_x, box_y = excluded.box_y, box_w = excluded.box_w, box_h = excluded.box_h,
-    stationary = excluded.stationary, has_snapshot = excluded.has_snapshot, revision = excluded.revision, updated_at = now()
+    stationary = excluded.stationary, has_snapshot = excluded.has_snapshot, revision = excluded.revision,
+    zones = excluded.zones, entered_zones = excluded.entered_zones, crossings = excluded.crossings, path = excluded.path,
+    speed = excluded.speed, max_speed = excluded.max_speed, severity = excluded.severity, rules = excluded.rules, updated_at = now()
 WHERE events.revision < excluded.revision;
 
 -- name: EventByID :one

@@ -57,11 +57,13 @@ ON CONFLICT (camera, role, start_us) DO UPDATE SET end_us = excluded.end_us, rea
 
 -- name: GapsInRange :many
 -- Short ones by their start, long ones, which are few, by their end.
-SELECT a.start_us, a.end_us, a.reason, a.detail FROM gaps a
-WHERE a.camera = @camera AND a.role = @role AND a.start_us < sqlc.arg(end_us)::bigint AND a.start_us > sqlc.arg(start_us)::bigint - 3600000000
-  AND a.end_us > sqlc.arg(start_us)::bigint
-UNION ALL
-SELECT b.start_us, b.end_us, b.reason, b.detail FROM gaps b
-WHERE b.camera = @camera AND b.role = @role AND b.end_us > sqlc.arg(start_us)::bigint AND b.start_us <= sqlc.arg(start_us)::bigint - 3600000000
-  AND b.end_us - b.start_us > 3600000000 AND b.start_us < sqlc.arg(end_us)::bigint
-ORDER BY start_us;
+SELECT s.i::integer AS i, g.start_us, g.end_us, g.reason, g.detail
+FROM (SELECT unnest(@cameras::text[]) AS camera, unnest(@roles::text[]) AS role, generate_subscripts(@cameras::text[], 1) AS i) s CROSS JOIN LATERAL (
+    SELECT a.start_us, a.end_us, a.reason, a.detail FROM gaps a
+    WHERE a.camera = s.camera AND a.role = s.role AND a.start_us < sqlc.arg(end_us)::bigint AND a.start_us > sqlc.arg(start_us)::bigint - 3600000000
+      AND a.end_us > sqlc.arg(start_us)::bigint
+    UNION ALL
+    SELECT b.start_us, b.end_us, b.reason, b.detail FROM gaps b
+    WHERE b.camera = s.camera AND b.role = s.role AND b.end_us > sqlc.arg(start_us)::bigint AND b.start_us <= sqlc.arg(start_us)::bigint - 3600000000
+      AND b.end_us - b.start_us > 3600000000 AND b.start_us < sqlc.arg(end_us)::bigint
+) g ORDER BY 1, 2;

@@ -31,6 +31,9 @@ DELETE FROM refresh_tokens WHERE user_id = $1;
 -- name: PruneRefreshTokens :exec
 DELETE FROM refresh_tokens WHERE expires_at < now();
 
+-- name: PutSetting :exec
+INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
 -- name: PutSettingIfAbsent :one
 INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING value;
 

@@ -22,6 +22,8 @@ type Config struct {
 	Lightning float64 // changed fraction above which the average starts anew, 0..1; 0.8
 	// Contrast stretches each picture to the whole grey scale first. It finds motion in fog and dusk, and noise too.
 	Contrast bool
+	// Masks are areas in which motion does not count. Sudden changes of light are still recognized by the whole picture.
+	Masks []nvr.Polygon
 }
 
 const (
@@ -39,7 +41,7 @@ const (
 // Result is what changed in one picture.
 type Result struct {
 	Boxes   []nvr.Box // valid until the next Update
-	Changed float64   // fraction of the picture that differs from the average
+	Changed float64   // fraction of the picture that differs from the average, masks left out
 	// Calibrating says that the average is not settled, after a start or a sudden change; there are no boxes then.
 	Calibrating bool
 }
@@ -57,6 +59,7 @@ type Detector struct {
 	mask    gocv.Mat
 	kernel  gocv.Mat
 	levels  gocv.Mat // contrast-stretched
+	open    gocv.Mat // 255 where motion counts, 0 in the masks; empty without masks
 
 	seen        int  // pictures since the average began
 	calibrating bool // since a start or a sudden change, until the picture rests
@@ -82,18 +85,23 @@ func New(cfg Config) (*Detector, error) {
 		cfg.Lightning < 0 || cfg.Lightning > 1 {
 		return nil, fmt.Errorf("motion settings %+v: threshold is 1 to 255, area at least 1, fractions are 0 to 1", cfg)
 	}
+	for i, m := range cfg.Masks {
+		if err := m.Check(); err != nil {
+			return nil, fmt.Errorf("motion mask %d: %w", i+1, err)
+		}
+	}
 	cv.SingleThread()
 	return &Detector{
 		cfg: cfg, calibrating: true, boxes: make([]nvr.Box, 0, maxBoxes),
 		half: gocv.NewMat(), quarter: gocv.NewMat(), small: gocv.NewMat(), blur: gocv.NewMat(), avg: gocv.NewMat(), avg8: gocv.NewMat(), mask: gocv.NewMat(),
-		levels: gocv.NewMat(), kernel: gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3)),
+		levels: gocv.NewMat(), open: gocv.NewMat(), kernel: gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3)),
 	}, nil
 }
 
 // Close frees the pictures. The Detector cannot be used afterwards.
 func (d *Detector) Close() error {
 	var err error
-	for _, m := range []*gocv.Mat{&d.half, &d.quarter, &d.small, &d.blur, &d.avg, &d.avg8, &d.mask, &d.levels, &d.kernel} {
+	for _, m := range []*gocv.Mat{&d.half, &d.quarter, &d.small, &d.blur, &d.avg, &d.avg8, &d.mask, &d.levels, &d.open, &d.kernel} {
 		err = errors.Join(err, m.Close())
 	}
 	return err
@@ -127,6 +135,12 @@ func (d *Detector) Update(grey gocv.Mat) (Result, error) {
 		d.seen = 1
 		d.blur.ConvertTo(&d.avg, gocv.MatTypeCV32F)
 		return Result{Changed: changed, Calibrating: true}, nil
+	}
+	if len(d.cfg.Masks) > 0 {
+		if err := d.cover(); err != nil {
+			return Result{}, err
+		}
+		changed = float64(gocv.CountNonZero(d.mask)) / float64(d.mask.Rows()*d.mask.Cols())
 	}
 	d.findBoxes()
 	d.settle(changed)

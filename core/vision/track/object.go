@@ -29,12 +29,15 @@ type object struct {
 	first, last time.Time // seen
 	looked      time.Time // last time it was looked for
 	missing     time.Time // since when it was looked for in vain; zero while it is seen
+	lost        lost      // where it was when missing began
 
 	anchor     nvr.Box   // where it stood still
 	anchorHits int       // detections averaged into anchor
 	away       int       // detections in a row away from it
 	still      time.Time // since when
 	stationary bool
+
+	path path
 }
 
 func (o *object) addScore(s float32) {
@@ -65,6 +68,7 @@ func (o *object) hit(now time.Time, d nvr.Detection, stationaryAfter time.Durati
 	o.hits++
 	o.addScore(d.Score)
 	o.rest(now, stationaryAfter)
+	o.path.add(now.Sub(o.first), d.Box.Foot(), o.stationary)
 }
 
 // rest decides whether the object stands still. Boxes jitter: it has moved when two in a row left half of the anchor.
@@ -95,6 +99,7 @@ func (o *object) rest(now time.Time, after time.Duration) {
 func (o *object) miss(now time.Time, dt float64) {
 	if o.missing.IsZero() {
 		o.missing = now
+		o.lost = lost{box: o.box, vx: o.state.cx.v, vy: o.state.cy.v}
 	}
 	o.looked = now
 	o.misses++
@@ -108,7 +113,7 @@ func (o *object) miss(now time.Time, dt float64) {
 func (o *object) tracked() nvr.TrackedObject {
 	return nvr.TrackedObject{
 		TrackID: o.id, Label: o.label, Score: o.score, Confidence: o.confidence, TopScore: o.top, Box: o.box,
-		FirstSeen: o.first, LastSeen: o.last, Confirmed: o.confirmed, Stationary: o.stationary,
+		FirstSeen: o.first, LastSeen: o.last, Confirmed: o.confirmed, Stationary: o.stationary, Path: o.path.points,
 	}
 }
 

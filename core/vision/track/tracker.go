@@ -20,6 +20,8 @@ type Config struct {
 	Threshold  float32            // median score that confirms a track; 0.6
 	Thresholds map[string]float32 // by label, instead of Threshold
 	MinHits    int                // detections a confirmed track has had; 2
+	Filters    map[string]Filter  // by label: what a detection must be like
+	Masks      []Mask             // where detections do not count
 
 	MaxMissing      time.Duration // a track that is not found for so long has ended; 5 s
 	StationaryAfter time.Duration // without a change of position; 10 s
@@ -36,6 +38,7 @@ type Tracker struct {
 	objects []*object
 	next    uint64
 	now     time.Time
+	aspect  float32 // width over height of the picture
 
 	assign   assigner
 	rows     []*object // left to match in a pass
@@ -74,7 +77,10 @@ func New(cfg Config) (*Tracker, error) {
 		return nil, fmt.Errorf("tracker: scores must be 0 < low (%v) <= min (%v) <= 1 and 0 < threshold (%v) <= 1",
 			cfg.LowScore, cfg.MinScore, cfg.Threshold)
 	}
-	t := &Tracker{cfg: cfg, next: 1, matched: make(map[*object]bool)}
+	if err := checkFilters(cfg.Filters, cfg.Masks); err != nil {
+		return nil, fmt.Errorf("tracker: %w", err)
+	}
+	t := &Tracker{cfg: cfg, next: 1, aspect: 1, matched: make(map[*object]bool)}
 	if len(cfg.Labels) > 0 {
 		t.labels = make(map[string]bool, len(cfg.Labels))
 		for _, l := range cfg.Labels {
@@ -126,9 +132,10 @@ func (t *Tracker) Update(now time.Time, found []nvr.Detection, searched []nvr.Bo
 			o.state.predict(dt)
 		}
 	}
-	t.pass(now, found, t.cfg.MinScore, 2, func(*object) bool { return true })
+	t.pass(now, found, true, func(*object) bool { return true })
 	t.sure = append(t.sure[:0], t.cols...) // those that found no track
-	t.pass(now, found, t.cfg.LowScore, t.cfg.MinScore, func(o *object) bool { return o.hits > 1 })
+	t.pass(now, found, false, func(o *object) bool { return o.hits > 1 })
+	t.reidentify(now, found)
 	for _, o := range t.objects {
 		if !t.matched[o] && covered(o.box, searched) {
 			o.miss(now, dt)
@@ -156,9 +163,9 @@ func (t *Tracker) Flush() []uint64 {
 	return t.ended
 }
 
-// pass matches the detections with scores in low..high to the tracks that are left and eligible. The detections that
-// found no track are in t.cols afterwards.
-func (t *Tracker) pass(now time.Time, found []nvr.Detection, low, high float32, eligible func(*object) bool) {
+// pass matches the sure or the weak detections to the tracks that are left and eligible. The detections that found no
+// track are in t.cols afterwards.
+func (t *Tracker) pass(now time.Time, found []nvr.Detection, sure bool, eligible func(*object) bool) {
 	t.rows, t.cols = t.rows[:0], t.cols[:0]
 	for _, o := range t.objects {
 		if !t.matched[o] && eligible(o) {
@@ -166,7 +173,7 @@ func (t *Tracker) pass(now time.Time, found []nvr.Detection, low, high float32, 
 		}
 	}
 	for i, d := range found {
-		if d.Score >= low && d.Score < high && t.Wants(d.Label) && sane(d.Box) {
+		if low, least := t.scores(d.Label); d.Score >= low && (d.Score >= least) == sure && t.Wants(d.Label) && sane(d.Box) && t.admits(&d) {
 			t.cols = append(t.cols, i)
 		}
 	}
@@ -240,11 +247,7 @@ func (t *Tracker) begin(now time.Time, d nvr.Detection) {
 func (t *Tracker) sweep(now time.Time) {
 	kept := t.objects[:0]
 	for _, o := range t.objects {
-		threshold := t.cfg.Threshold
-		if v, ok := t.cfg.Thresholds[o.label]; ok {
-			threshold = v
-		}
-		if o.hits >= t.cfg.MinHits && o.confidence >= threshold {
+		if o.hits >= t.cfg.MinHits && o.confidence >= t.threshold(o.label) {
 			o.confirmed = true
 		}
 		if t.gone(o, now) {

@@ -211,6 +211,24 @@ func testGaps(t *testing.T, x index.Index) {
 			t.Errorf("gaps from %s to %s: %v, %v; want %v", c.from, c.to, got, err, c.want)
 		}
 	}
+	testGapsOf(t, x, long)
+}
+
+// testGapsOf asks for a stream without gaps between two that have some, and once for none at all.
+func testGapsOf(t *testing.T, x index.Index, front index.Gap) {
+	back := front
+	back.Stream.Role = nvr.Sub
+	if err := x.AddGaps(t.Context(), []index.Gap{back}); err != nil {
+		t.Fatal(err)
+	}
+	r := nvr.TimeRange{Start: front.Start, End: front.Start.Add(time.Hour)}
+	got, err := x.GapsOf(t.Context(), []nvr.StreamID{back.Stream, stream("gapless"), front.Stream}, r)
+	if err != nil || len(got) != 2 || !slices.Equal(got[front.Stream], []index.Gap{front}) || !slices.Equal(got[back.Stream], []index.Gap{back}) {
+		t.Errorf("gaps of three streams: %v, %v; want one each of two", got, err)
+	}
+	if got, err := x.GapsOf(t.Context(), nil, r); err != nil || len(got) > 0 {
+		t.Errorf("gaps of no stream: %v, %v", got, err)
+	}
 }
 
 // testConcurrent lets several feeders tell the same and different things at once.

@@ -135,6 +135,10 @@ func compare(t *testing.T, ref, x index.Index, streams []nvr.StreamID, r nvr.Tim
 	if err1 != nil || err2 != nil {
 		t.Fatal(err1, err2)
 	}
+	allGaps, err := x.GapsOf(ctx, streams, r)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range streams {
 		if !slices.EqualFunc(gotRuns[s], wantRuns[s], sameRange) {
 			t.Errorf("%s: runs\n%v, want\n%v", s, gotRuns[s], wantRuns[s])
@@ -154,8 +158,8 @@ func compare(t *testing.T, ref, x index.Index, streams []nvr.StreamID, r nvr.Tim
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)
 		}
-		if !slices.Equal(gotGaps, wantGaps) {
-			t.Errorf("%s: gaps\n%v, want\n%v", s, gotGaps, wantGaps)
+		if !slices.Equal(gotGaps, wantGaps) || !slices.Equal(allGaps[s], wantGaps) {
+			t.Errorf("%s: gaps\n%v, among others\n%v, want\n%v", s, gotGaps, allGaps[s], wantGaps)
 			ok = false
 		}
 	}

@@ -163,6 +163,21 @@ func (x *Index) Gaps(ctx context.Context, stream nvr.StreamID, r nvr.TimeRange) 
 	return out, nil
 }
 
+// GapsOf implements index.Index.
+func (x *Index) GapsOf(ctx context.Context, streams []nvr.StreamID, r nvr.TimeRange) (map[nvr.StreamID][]index.Gap, error) {
+	out := make(map[nvr.StreamID][]index.Gap, len(streams))
+	for _, s := range streams {
+		gaps, err := x.Gaps(ctx, s, r)
+		if err != nil {
+			return nil, err
+		}
+		if len(gaps) > 0 {
+			out[s] = gaps
+		}
+	}
+	return out, nil
+}
+
 func (x *Index) check(ctx context.Context) error {
 	if x.err != nil {
 		return x.err

@@ -1,0 +1,165 @@
+package rule
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+)
+
+var monday = time.Date(2026, 11, 23, 21, 30, 0, 0, time.UTC)
+
+func facts() Facts {
+	return Facts{
+		EventID: "a", Camera: "door", Label: "person", Zones: []string{"porch"}, Score: 0.8,
+		Start: monday, Now: monday.Add(10 * time.Second), Mode: nvr.ModeAway,
+	}
+}
+
+func strict() Rule {
+	return Rule{
+		ID: "night", Severity: nvr.SeverityHigh, Cameras: []nvr.CameraID{"door"}, Labels: []string{"person"}, Zones: []string{"porch"},
+		Modes: []nvr.Mode{nvr.ModeAway, nvr.ModeNight}, Schedule: []Window{{From: 21 * time.Hour, Until: 6 * time.Hour}}, MinScore: 0.7, MinDuration: 5 * time.Second, Cooldown: time.Minute,
+	}
+}
+
+func set(t *testing.T, rules ...Rule) *Set {
+	t.Helper()
+	s, err := NewSet(rules, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestEachConditionDecides breaks one condition at a time: only that one may be named, and its sentence must say why.
+func TestEachConditionDecides(t *testing.T) {
+	t.Parallel()
+	s := set(t, strict())
+	if v := s.Explain(facts())[0]; !v.Alert || len(v.Conditions) != 8 {
+		t.Fatalf("%s", Why(v))
+	}
+	for name, c := range map[string]struct {
+		change func(*Facts)
+		says   string
+	}{
+		"camera":   {func(f *Facts) { f.Camera = "yard" }, "camera yard is not one of door"},
+		"label":    {func(f *Facts) { f.Label = "cat" }, "cat is not one of person"},
+		"zone":     {func(f *Facts) { f.Zones = nil }, "it has entered no zone, and porch is asked for"},
+		"mode":     {func(f *Facts) { f.Mode = nvr.ModeHome }, "the mode is home, and away, night is asked for"},
+		"schedule": {func(f *Facts) { f.Start, f.Now = f.Start.Add(-time.Hour), f.Now.Add(-time.Hour) }, "Monday 20:30, which is not in the schedule"},
+		"score":    {func(f *Facts) { f.Score = 0.69 }, "its best score is 0.69, and 0.70 is asked for"},
+		"duration": {func(f *Facts) { f.Now = f.Start.Add(4 * time.Second) }, "it has lasted 4s, and 5s is asked for"},
+	} {
+		f := facts()
+		c.change(&f)
+		v := s.Explain(f)[0]
+		if v.Alert || !strings.Contains(Why(v), c.says) {
+			t.Errorf("%s: alert %v, %q", name, v.Alert, Why(v))
+		}
+		for _, cond := range v.Conditions {
+			if cond.Holds == (cond.Name == name) {
+				t.Errorf("%s: condition %+v", name, cond)
+			}
+		}
+	}
+}
+
+func TestCooldown(t *testing.T) {
+	t.Parallel()
+	s := set(t, strict())
+	at := func(id string, after time.Duration) bool {
+		f := facts()
+		f.EventID, f.Start, f.Now = id, f.Start.Add(after), f.Now.Add(after)
+		return len(s.Alert(f)) == 1
+	}
+	if !at("a", 0) || !at("a", 10*time.Second) {
+		t.Error("an event stays an alert")
+	}
+	if at("b", 59*time.Second) {
+		t.Error("another event within the cool-down is an alert")
+	}
+	if !at("c", 61*time.Second) {
+		t.Error("no alert after the cool-down")
+	}
+	f := facts()
+	f.EventID = "d"
+	if v := s.Explain(f)[0]; !v.Alert { // before the last alert: the clock was set back
+		t.Error(Why(v))
+	}
+	f.Camera = "yard"
+	if got := set(t, Rule{ID: "any", Severity: nvr.SeverityLow, Cooldown: time.Hour}).Alert(f); len(got) != 1 {
+		t.Error("another camera has a cool-down of its own")
+	}
+}
+
+// TestWindows compares windows with a list of all minutes they hold.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		w := Window{From: time.Duration(r.IntN(1440)) * time.Minute, Until: time.Duration(r.IntN(1440)) * time.Minute}
+		for d := range time.Saturday + 1 {
+			if r.IntN(2) == 0 {
+				w.Days = append(w.Days, d)
+			}
+		}
+		length := w.Until - w.From
+		if length <= 0 {
+			length += 24 * time.Hour
+		}
+		if w.From == w.Until {
+			w.From, w.Until, length = 0, 0, 24*time.Hour
+		}
+		inside := make(map[time.Time]bool)
+		first := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+		for day := -1; day < 8; day++ {
+			begin := first.AddDate(0, 0, day)
+			if len(w.Days) > 0 && !slices.Contains(w.Days, begin.Weekday()) {
+				continue
+			}
+			for m := time.Duration(0); m < length; m += time.Minute {
+				inside[begin.Add(w.From+m)] = true
+			}
+		}
+		for m := range 7 * 1440 {
+			at := first.Add(time.Duration(m) * time.Minute)
+			if got := w.holds(at); got != inside[at] {
+				t.Fatalf("%+v at %v: %v", w, at, got)
+			}
+		}
+	}
+}
+
+func TestHighestSeverityFirst(t *testing.T) {
+	t.Parallel()
+	got := set(t, Rule{ID: "l", Severity: nvr.SeverityLow}, Rule{ID: "h", Severity: nvr.SeverityHigh}, Rule{ID: "n", Severity: nvr.SeverityNormal}).Alert(facts())
+	if len(got) != 3 || got[0].Rule != "h" || got[2].Rule != "l" || !strings.Contains(Why(got[0]), "no conditions") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestBadRules(t *testing.T) {
+	t.Parallel()
+	for field, change := range map[string]func(*Rule){
+		"id":           func(r *Rule) { r.ID = "No" },
+		"severity":     func(r *Rule) { r.Severity = "" },
+		"modes":        func(r *Rule) { r.Modes = []nvr.Mode{"party"} },
+		"min_score":    func(r *Rule) { r.MinScore = 2 },
+		"min_duration": func(r *Rule) { r.MinDuration = -1 },
+		"cooldown":     func(r *Rule) { r.Cooldown = 48 * time.Hour },
+		"schedule[0]":  func(r *Rule) { r.Schedule[0].From = 25 * time.Hour },
+	} {
+		r := strict()
+		change(&r)
+		if err := r.Check(); err == nil || !strings.Contains(err.Error(), field+":") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	if _, err := NewSet([]Rule{strict(), strict()}, time.UTC); err == nil {
+		t.Error("the same id twice")
+	}
+}
