@@ -8,6 +8,7 @@ BUF_VERSION      := v1.75.0
 PROTOC_GEN_GO    := v1.36.10
 PROTOC_GEN_GRPC  := v1.5.1
 VERSITYGW_VERSION := v1.8.0
+CXX_VERSION       := 1
 
 # Tools are built once, outside the checkout, so that clean checkouts share them.
 TOOLS   ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nightjar-tools
@@ -18,10 +19,18 @@ PLUGINS := webhook
 ORT_DIR := core/vision/detect/ort
 export NEXT_TELEMETRY_DISABLED := 1
 export NIGHTJAR_VERSITYGW := $(TOOLS)/versitygw-$(VERSITYGW_VERSION)
+export NIGHTJAR_FACE_MODELS ?= $(TOOLS)/face-models
 export NIGHTJAR_ORT := $(CURDIR)/$(BUILD)/lib/libonnxruntime.so.1
 
-PACKAGES := ffmpeg libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libopencv-dev pkg-config g++ postgresql
+PACKAGES := ffmpeg libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libopencv-dev pkg-config g++ postgresql \
+	libdlib-dev libdlib-data libopenblas-dev liblapack-dev libjpeg62-turbo-dev
 TEST_PACKAGES := $(PACKAGES) mosquitto mosquitto-clients chromium
+
+# What make builds runs on any machine of its architecture; see core/deploy/cxx.sh. It lies outside the checkout because
+# its path is a part of go build's cache key.
+export CXX := $(TOOLS)/cxx-$(CXX_VERSION)
+$(shell [ -x $(CXX) ] || { mkdir -p $(TOOLS) && cp core/deploy/cxx.sh $(CXX).$$$$ && mv $(CXX).$$$$ $(CXX); })
+
 GO_PACKAGES := ./core/... ./recorder/... ./plugins/... ./migrations/... ./ui
 
 .PHONY: help
@@ -79,7 +88,11 @@ test: test-deps s3-server ort ui binary ## all tests: Go with the race detector,
 
 .PHONY: crash
 crash: ort ## the long crash tests of the recorder: power cuts, kills, slow and full disks (root)
-	@NIGHTJAR_SLOW=1 go test -count=1 -timeout 60m ./recorder/crash ./recorder/retention ./recorder/fsck
+	@NIGHTJAR_SLOW=1 go test -count=1 -timeout 60m ./recorder/crash ./recorder/retention ./recorder/fsck ./core/internal/faults
+
+.PHONY: face-models
+face-models: ## fetch dlib's face models, so that the face tests measure instead of only wiring
+	@core/deploy/face-models.sh $(TOOLS)/face-models
 
 # A real S3 server for the tests of the archive.
 .PHONY: s3-server
