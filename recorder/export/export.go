@@ -221,10 +221,14 @@ func (e *Exporter) Create(ctx context.Context, r Request) (Export, error) {
 		return Export{}, errors.Join(err, e.store.remove(rec.ID))
 	}
 	e.mu.Lock()
-	e.jobs[rec.ID] = &job{record: rec}
+	j := &job{record: rec, untold: true}
+	e.jobs[rec.ID] = j
+	e.mu.Unlock()
+	e.tell(rec.Export)
+	e.mu.Lock()
+	j.untold = false
 	e.mu.Unlock()
 	e.signal()
-	e.tell(rec.Export)
 	return rec.Export, nil
 }
 

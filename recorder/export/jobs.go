@@ -19,6 +19,7 @@ type job struct {
 	cancel  context.CancelFunc // while it runs
 	done    chan struct{}      // closed when it has stopped running
 	began   time.Time
+	untold  bool      // Changed has not heard of the job yet
 	told    time.Time // when Changed last heard of progress
 	handled float64   // work done so far
 	total   float64
@@ -128,13 +129,13 @@ func (e *Exporter) worker(ctx context.Context) {
 	}
 }
 
-// next claims the oldest queued job.
+// next claims the oldest queued job. Whoever listens hears that a job is queued before it hears that it runs.
 func (e *Exporter) next(ctx context.Context) (*job, context.Context) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var best *job
 	for _, j := range e.jobs {
-		if j.State == Queued && !j.Deleting && (best == nil || j.ID < best.ID) {
+		if j.State == Queued && !j.untold && !j.Deleting && (best == nil || j.ID < best.ID) {
 			best = j
 		}
 	}

@@ -69,8 +69,15 @@ func disk(t testing.TB) string {
 	return dir
 }
 
-// throttle limits what the device of dir takes, in bytes a second, through cgroup v1, until the test ends. 0 lifts the limit.
-func throttle(t testing.TB, dir string, bytes int) {
+// What a device can be limited in, as files of cgroup v1.
+const (
+	writtenBytes = "blkio.throttle.write_bps_device"
+	writes       = "blkio.throttle.write_iops_device"
+)
+
+// throttle limits how many bytes, or how many writes, the device of dir takes in a second, through cgroup v1, until the test ends. 0 lifts
+// the limit.
+func throttle(t testing.TB, dir, what string, most int) {
 	t.Helper()
 	var s unix.Stat_t
 	if err := unix.Stat(dir, &s); err != nil {
@@ -78,9 +85,9 @@ func throttle(t testing.TB, dir string, bytes int) {
 	}
 	set := func(to int) error {
 		line := fmt.Appendf(nil, "%d:%d %d\n", unix.Major(s.Dev), unix.Minor(s.Dev), to)
-		return os.WriteFile("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device", line, 0o600)
+		return os.WriteFile("/sys/fs/cgroup/blkio/"+what, line, 0o600)
 	}
-	if err := set(bytes); err != nil {
+	if err := set(most); err != nil {
 		t.Skipf("SKIPPED: cgroup v1 cannot throttle devices here: %v", err)
 	}
 	t.Cleanup(func() { _ = set(0) })

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"log/slog"
@@ -58,6 +59,7 @@ type plan struct {
 	volumes library.VolumesOptions
 	index   index.Index // nil: in memory
 	sync    recorder.Sync
+	file    time.Duration // length of files; 0: short ones
 }
 
 // rig is a Nightjar without its API.
@@ -104,7 +106,7 @@ func start(t testing.TB, p plan) *rig {
 		streams[i] = recorder.Stream{ID: id, Hub: r.cameras.Hub(id)}
 	}
 	r.manager, err = recorder.New(recorder.Options{
-		Volumes: r.volumes, File: 5 * time.Second, Sync: p.sync, Logger: log, Metrics: r.metrics,
+		Volumes: r.volumes, File: cmp.Or(p.file, 5*time.Second), Sync: p.sync, Logger: log, Metrics: r.metrics,
 	}, streams)
 	if err != nil {
 		t.Fatal(err)

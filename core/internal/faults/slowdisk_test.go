@@ -20,7 +20,7 @@ func TestSlowDisk(t *testing.T) {
 	t.Parallel()
 	clip := heavyClip(t)
 	dir := disk(t)
-	throttle(t, dir, 128<<10)
+	throttle(t, dir, writtenBytes, 128<<10)
 	fine := start(t, plan{cameras: camerasOf(t, clip, "fine"), volumes: oneVolume(t)})
 	r := start(t, plan{
 		cameras: camerasOf(t, clip, "one", "two"), volumes: library.VolumesOptions{Dirs: []string{dir}}, sync: recorder.SyncPart,
@@ -30,7 +30,7 @@ func TestSlowDisk(t *testing.T) {
 		most = max(most, heap())
 		return r.dropped("one") > 0 && r.dropped("two") > 0
 	})
-	throttle(t, dir, 0)
+	throttle(t, dir, writtenBytes, 0)
 	for _, id := range r.streams { // what still waits for the device, and what was queued behind it, comes before the hole
 		waitFor(t, "recording goes on behind the hole", func() bool { return len(r.coverage(id).Exact) > 1 })
 		r.waitRecorded(id, 2*time.Second)
@@ -58,14 +58,20 @@ func heap() uint64 {
 }
 
 // dropped returns how many units of a camera the recorder counted as lost.
-func (r *rig) dropped(id nvr.CameraID) (n float64) {
+func (r *rig) dropped(id nvr.CameraID) float64 {
+	r.t.Helper()
+	return r.counted("nvr_recorder_dropped_units_total", id)
+}
+
+// counted returns a camera's counter.
+func (r *rig) counted(name string, id nvr.CameraID) (n float64) {
 	r.t.Helper()
 	families, err := r.metrics.Gather()
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() != "nvr_recorder_dropped_units_total" {
+		if f.GetName() != name {
 			continue
 		}
 		for _, m := range f.GetMetric() {

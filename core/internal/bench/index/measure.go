@@ -28,7 +28,7 @@ type question struct {
 	ask  func(ctx context.Context, rng *rand.Rand) (int, error)
 }
 
-func (b *bench) questions() []question {
+func (b *bench) questions(s *seeker) []question {
 	var streams []nvr.StreamID
 	var ids []nvr.CameraID
 	for c := range cameras {
@@ -101,6 +101,7 @@ func (b *bench) questions() []question {
 		{"playlist rows of 24 hours", true, func(ctx context.Context, rng *rand.Rand) (int, error) {
 			return recordings(ctx, one(rng), b.span(rng, 24*time.Hour))
 		}},
+		{"seek: playlist of 10 minutes, init and one segment read (rows: bytes)", true, s.seek},
 		{"interest of a day, 1 camera", true, func(ctx context.Context, rng *rand.Rand) (int, error) {
 			found, err := b.store.Interest(ctx, one(rng).Camera, b.span(rng, 24*time.Hour))
 			return len(found), err
@@ -148,7 +149,16 @@ func (b *bench) measure(ctx context.Context) error {
 	}
 	fmt.Printf("%d days, %d cameras: %d recordings, %d segments, %d events; %d rounds; load %s\n\n", b.days, cameras, recs, recs*fileSegments, events, rounds, load())
 	fmt.Printf("| question | rows | p50 ms | p99 ms | worst ms | goal %d ms |\n|---|---:|---:|---:|---:|---|\n", goal.Milliseconds())
-	for _, q := range b.questions() {
+	dir, err := os.MkdirTemp("", "nightjar-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	seeker, err := b.newSeeker(ctx, dir)
+	if err != nil {
+		return fmt.Errorf("write files to seek in: %w", err)
+	}
+	for _, q := range b.questions(seeker) {
 		rng := rand.New(rand.NewPCG(7, 11))
 		var took []time.Duration
 		rows := 0
