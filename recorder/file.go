@@ -19,6 +19,10 @@ import (
 // a camera with a key picture each 2 s gets segments of 2 s in spite of rounding.
 const minSegment = 1900 * time.Millisecond
 
+// maxSegment is how long a stream may go without a key picture before its run ends. What would follow could only be played
+// from minutes before; and with it a recording stays within the two hours that the index looks back.
+const maxSegment = 10 * time.Minute
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // diskFile is a file that only grows.
@@ -170,12 +174,19 @@ func (f *openFile) write(p *fmp4.Part, payload int) error {
 	return nil
 }
 
+// put writes the part. Where only the whole file is synced, the device begins with it at once: left to the end, 30 s of a camera
+// would hold up a slow disk for seconds.
 func (f *openFile) put(s *diskFile) error {
+	from := s.written
 	if err := s.writev(f.bufs); err != nil {
 		return err
 	}
-	if f.r.opts.Sync == SyncPart {
+	switch f.r.opts.Sync {
+	case SyncPart:
 		return s.sync()
+	case SyncFile:
+		s.f.Writeback(from, s.written-from)
+	case SyncOff:
 	}
 	return nil
 }

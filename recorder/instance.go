@@ -151,7 +151,7 @@ func (i *instance) lead(u *media.AccessUnit) error {
 		if i.add(u) {
 			i.watch(u)
 		}
-		return nil
+		return i.endKeyless()
 	}
 	if i.running {
 		if reason, detail := i.broken(u); reason != "" {
@@ -160,11 +160,9 @@ func (i *instance) lead(u *media.AccessUnit) error {
 			if err != nil {
 				return err
 			}
-			m, err := fmp4.NewMuxer(i.desc)
-			if err != nil {
+			if err := i.remux(); err != nil {
 				return err
 			}
-			i.mux, i.restamped = m, 0
 		}
 		i.silence = 0
 	}
@@ -206,6 +204,32 @@ func (i *instance) cut() error {
 		i.file.endAt(at)
 		i.file.cutSeg = true
 	}
+	return nil
+}
+
+// endKeyless ends the run of a camera that has sent no key picture for too long; the next one begins another.
+func (i *instance) endKeyless() error {
+	if i.file == nil {
+		return nil
+	}
+	if at, _ := i.mux.Last(); i.file.segmentAge(at) < maxSegment {
+		return nil
+	}
+	err := i.endRun()
+	i.r.lost(i.lastLead.NTP, index.GapLoss, fmt.Sprintf("The camera sent no key picture for %v.", maxSegment))
+	if err != nil {
+		return err
+	}
+	return i.remux()
+}
+
+// remux begins another run's media time.
+func (i *instance) remux() error {
+	m, err := fmp4.NewMuxer(i.desc)
+	if err != nil {
+		return err
+	}
+	i.mux, i.restamped = m, 0
 	return nil
 }
 

@@ -244,6 +244,37 @@ func TestRunsEndAndGapsAreTold(t *testing.T) {
 	checkFiles(t, b.lib, recs)
 }
 
+// TestACameraWithoutKeyPictures sends key pictures for 4 s, then for half an hour only what depends on them, then a key picture again.
+func TestACameraWithoutKeyPictures(t *testing.T) {
+	b := newBench(t, nil)
+	clip := scene(t)
+	next := clip.Play(clip.Desc, epoch)
+	b.feed(next, 4*time.Second)
+	keyless := func() *media.AccessUnit {
+		for {
+			if u := next(); !u.Key || u.Track != 0 {
+				return u
+			}
+		}
+	}
+	b.feed(keyless, 30*time.Minute)
+	b.feed(next, 4*time.Second)
+	b.must(b.endRun())
+	recs, gaps := journal(t, b.lib)
+	if len(gaps) != 1 || gaps[0].Reason != index.GapLoss || gaps[0].Detail != "The camera sent no key picture for 10m0s." {
+		t.Fatalf("gaps %+v", gaps)
+	}
+	if d := gaps[0].End.Sub(gaps[0].Start).Round(10 * time.Second); d != 20*time.Minute {
+		t.Errorf("the gap lasts %v, want the rest of the half hour", d)
+	}
+	for _, r := range recs {
+		if r.Duration > maxSegment+b.r.opts.File {
+			t.Errorf("a recording lasts %v", r.Duration)
+		}
+	}
+	checkFiles(t, b.lib, recs)
+}
+
 func TestClockJumpsAndSilenceEndTheRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		media, wall time.Duration // how far each jumps

@@ -34,6 +34,9 @@ type File interface {
 	Writev(bufs [][]byte) (int, error)
 	Truncate(size int64) error
 	Sync() error // of the content (fdatasync)
+	// Writeback has the device begin with n bytes from offset on, so that a later Sync finds little left to do. It neither waits for
+	// them nor makes anything durable, and does nothing where the system cannot.
+	Writeback(offset, n int64)
 	Stat() (fs.FileInfo, error)
 }
 
@@ -103,3 +106,7 @@ func (f osFile) Writev(bufs [][]byte) (int, error) {
 }
 
 func (f osFile) Sync() error { return unix.Fdatasync(int(f.Fd())) }
+
+func (f osFile) Writeback(offset, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), offset, n, unix.SYNC_FILE_RANGE_WRITE) // a hint: Sync tells what is wrong with the disk
+}

@@ -1,0 +1,61 @@
+package export
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+	"github.com/nightjar-nvr/nightjar/recorder/export/flatmp4"
+)
+
+// Clip writes what is recorded of a stream in r to f as one MP4 file, cut at key pictures, and returns what it shows.
+// It ends where the stream changes its format. Nothing is kept of it and nothing waits for a worker, so it is for
+// seconds, not hours: more than maxBytes of recordings is refused with nvr.CodeTooMany before anything is read. Error
+// with nvr.CodeNotFound: nothing is recorded there.
+func Clip(ctx context.Context, p Player, stream nvr.StreamID, r nvr.TimeRange, maxBytes int64, f flatmp4.File) ([]Piece, error) {
+	recs, err := p.Recordings(ctx, stream, r)
+	if err != nil {
+		return nil, err
+	}
+	spans := spansOf(recs, r)
+	total := int64(0)
+	for i := range spans {
+		total += spans[i].bytes()
+	}
+	if total > maxBytes {
+		return nil, &nvr.Error{Code: nvr.CodeTooMany, Message: fmt.Sprintf("the film would have %s, %s are asked for at most", size(total), size(maxBytes))}
+	}
+	none := &nvr.Error{Code: nvr.CodeNotFound, Message: fmt.Sprintf("nothing is recorded of %s at that time", stream.Camera)}
+	rd := &reader{player: p, stream: stream}
+	m := &remux{from: r.Start.UnixMicro(), to: r.End.UnixMicro()}
+	for i := range spans {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		changed, err := rd.describe(ctx, &spans[i])
+		if err != nil {
+			return nil, err
+		}
+		if changed && i > 0 {
+			break
+		}
+		if changed {
+			if err := m.begin(f, rd, flatmp4.Reserve(r.End.Sub(r.Start), 30, 50, 1.5)); err != nil {
+				return nil, err
+			}
+		}
+		b, err := rd.read(ctx, &spans[i])
+		if err != nil {
+			return nil, err
+		}
+		if err := m.take(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	if len(spans) == 0 || m.empty() {
+		return nil, none
+	}
+	return m.finish(func(pieces []Piece) flatmp4.Meta {
+		return flatmp4.Meta{Created: pieces[0].Start, Title: fmt.Sprintf("%s, %s", stream.Camera, pieces[0].Start.Format("2006-01-02 15:04:05 MST"))}
+	})
+}
