@@ -11,22 +11,26 @@ COPY ui ui
 RUN cd ui && npm run build
 
 FROM golang:1.26-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libopencv-dev pkg-config && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libopencv-dev pkg-config \
+      libdlib-dev libopenblas-dev liblapack-dev libjpeg62-turbo-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 COPY --from=ui /src/ui/out ui/out
 ARG VERSION=dev
+# For any machine of the architecture, not only for the one that builds; see the file.
+ENV CXX=/src/core/deploy/cxx.sh
 RUN go build -trimpath -tags embedui -ldflags "-X main.version=$VERSION" -o /out/nightjar ./core/cmd/nightjar && \
-    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/plugins/webhook ./plugins/webhook
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/nightjar-launch ./core/cmd/nightjar-launch && \
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/plugins/notifiers ./plugins/notifiers
 
 FROM debian:bookworm-slim
 RUN echo 'debconf debconf/frontend select Noninteractive' | debconf-set-selections && \
     mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf && \
     apt-get update && apt-get install -y --no-install-recommends ca-certificates tini ffmpeg postgresql libopencv-core406 libopencv-imgproc406 \
       libopencv-imgcodecs406 libopencv-video406 libopencv-videoio406 libopencv-objdetect406 libopencv-dnn406 libopencv-features2d406 \
-      libopencv-calib3d406 libopencv-photo406 libopencv-highgui406 && rm -rf /var/lib/apt/lists/* && \
+      libopencv-calib3d406 libopencv-photo406 libopencv-highgui406 libdlib19.1 libopenblas0 liblapack3 libjpeg62-turbo && rm -rf /var/lib/apt/lists/* && \
     useradd --system --create-home --home-dir /data --uid 1000 nightjar
 COPY --from=build /out /opt/nightjar
 ARG TARGETARCH=amd64

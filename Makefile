@@ -15,16 +15,19 @@ TOOLS   ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nightjar-tools
 BUILD   := build
 ARCH    := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-PLUGINS := webhook
+PLUGINS := notifiers
 ORT_DIR := core/vision/detect/ort
 export NEXT_TELEMETRY_DISABLED := 1
 export NIGHTJAR_VERSITYGW := $(TOOLS)/versitygw-$(VERSITYGW_VERSION)
+# What the Python SDK is tested with; the name changes with its requirements.
+PYTHON_ENV := $(TOOLS)/python-$(shell sha256sum plugins/python/requirements.txt | cut -c1-8)
+export NIGHTJAR_PYTHON := $(PYTHON_ENV)/bin/python3
 export NIGHTJAR_FACE_MODELS ?= $(TOOLS)/face-models
 export NIGHTJAR_ORT := $(CURDIR)/$(BUILD)/lib/libonnxruntime.so.1
 
 PACKAGES := ffmpeg libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libopencv-dev pkg-config g++ postgresql \
 	libdlib-dev libdlib-data libopenblas-dev liblapack-dev libjpeg62-turbo-dev
-TEST_PACKAGES := $(PACKAGES) mosquitto mosquitto-clients chromium
+TEST_PACKAGES := $(PACKAGES) mosquitto mosquitto-clients chromium redis-server python3-venv
 
 # What make builds runs on any machine of its architecture; see core/deploy/cxx.sh. It lies outside the checkout because
 # its path is a part of go build's cache key.
@@ -74,6 +77,7 @@ binary:
 	@echo "==> binary (the first time compiles OpenCV bindings: 2 to 3 minutes)"
 	@mkdir -p $(BUILD)/plugins
 	@go build -tags embedui -ldflags "-X main.version=$(VERSION)" -o $(BUILD)/nightjar ./core/cmd/nightjar
+	@CGO_ENABLED=0 go build -ldflags "-s -w" -o $(BUILD)/nightjar-launch ./core/cmd/nightjar-launch
 	@for p in $(PLUGINS); do CGO_ENABLED=0 go build -ldflags "-s -w" -o $(BUILD)/plugins/$$p ./plugins/$$p || exit 1; done
 
 CONFIG ?= $(if $(wildcard config.yaml),config.yaml,core/deploy/demo.yaml)
@@ -83,7 +87,7 @@ run: build ## build and start Nightjar with config.yaml, or with the demo camera
 	@exec $(BUILD)/nightjar serve -c $(CONFIG)
 
 .PHONY: test
-test: test-deps s3-server ort ui binary ## all tests: Go with the race detector, UI, end to end in Chromium
+test: test-deps s3-server python-sdk ort ui binary ## all tests: Go with the race detector, UI, end to end in Chromium
 	@core/deploy/test.sh
 
 .PHONY: crash
@@ -94,12 +98,20 @@ crash: ort ## the long crash tests of the recorder: power cuts, kills, slow and 
 face-models: ## fetch dlib's face models, so that the face tests measure instead of only wiring
 	@core/deploy/face-models.sh $(TOOLS)/face-models
 
+# What Python plugins need, for the tests of their SDK.
+.PHONY: python-sdk
+python-sdk: $(PYTHON_ENV)
+$(PYTHON_ENV):
+	@echo "==> Python packages for the plugin SDK, once"
+	@rm -rf $@ && mkdir -p $(TOOLS) && python3 -m venv $@.tmp && $@.tmp/bin/python3 -m pip install -q --disable-pip-version-check -r plugins/python/requirements.txt \
+		&& mv $@.tmp $@ && python3 -m venv --upgrade $@
+
 # A real S3 server for the tests of the archive.
 .PHONY: s3-server
 s3-server: $(TOOLS)/versitygw-$(VERSITYGW_VERSION)
 
 .PHONY: test-go
-test-go: s3-server ort ## Go tests only
+test-go: s3-server python-sdk ort ## Go tests only
 	@go vet $(GO_PACKAGES) && go test -race -timeout 15m $(GO_PACKAGES)
 
 .PHONY: test-ui
@@ -127,8 +139,10 @@ fmt: $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION) ## format Go
 gen: $(TOOLS)/sqlc-$(SQLC_VERSION) $(TOOLS)/buf-$(BUF_VERSION) ## regenerate SQL, protobuf and openapi.yaml
 	@cd core/store && $(TOOLS)/sqlc-$(SQLC_VERSION) generate
 	@cd plugins/api && PATH="$(TOOLS)/protoc:$$PATH" $(TOOLS)/buf-$(BUF_VERSION) lint && PATH="$(TOOLS)/protoc:$$PATH" $(TOOLS)/buf-$(BUF_VERSION) generate
+	@cd plugins/api && $(TOOLS)/buf-$(BUF_VERSION) build --exclude-source-info --as-file-descriptor-set -o ../python/nightjar_plugin/contract.binpb
+	@cd core/vision/detect/kserve/kservetest && $(TOOLS)/buf-$(BUF_VERSION) build -o kserve.txtpb --as-file-descriptor-set --exclude-source-info
 	@UPDATE=1 go test -count=1 -run 'TestOpenAPI|TestGenerated' ./core/httpapi ./core/store
-	@go test -count=1 -run TestGeneratedCodeIsFresh ./plugins/api -update
+	@go test -count=1 -run "TestGeneratedCodeIsFresh|TestVersionOneOnlyGrows" ./plugins/api -update
 
 define go_tool
 	@echo "==> building $(notdir $@), once"

@@ -63,7 +63,7 @@ CREATE TABLE motion_spans (
 CREATE TABLE events (
     id           uuid PRIMARY KEY,              -- UUIDv7
     camera       text NOT NULL,
-    kind         text NOT NULL CHECK (kind IN ('object', 'motion', 'camera', 'manual')),
+    kind         text NOT NULL CHECK (kind IN ('object', 'motion', 'camera', 'manual', 'sound')),
     label        text NOT NULL,
     start_at     timestamptz NOT NULL,
     end_at       timestamptz,
@@ -85,6 +85,10 @@ CREATE TABLE events (
     severity     text NOT NULL DEFAULT '' CHECK (severity IN ('', 'low', 'normal', 'high')), -- of the alert it is; '': it is none
     rules        text[] NOT NULL DEFAULT '{}',   -- that made it an alert
     mode         text NOT NULL DEFAULT '',       -- arming mode when it began
+    identity     text NOT NULL DEFAULT '' CHECK (identity IN ('', 'known', 'unknown')), -- of a person; '': no face was seen well
+    person_id    uuid,                           -- of the face library, when known
+    person       text NOT NULL DEFAULT '',       -- that person's name
+    similarity   real NOT NULL DEFAULT 0,        -- 0..1
     updated_at   timestamptz NOT NULL DEFAULT now()  -- last sign of life: where an event a crash left open is closed
 );
 CREATE INDEX events_camera_start ON events (camera, start_at DESC) INCLUDE (end_at, kind); -- retention asks when, of days long out of memory
@@ -95,6 +99,8 @@ CREATE INDEX events_endless ON events (camera, end_at, start_at) WHERE end_at - 
 CREATE STATISTICS events_length ON (end_at - start_at) FROM events;
 CREATE INDEX events_alerts ON events (start_at DESC, id DESC) WHERE severity <> '';
 CREATE INDEX events_zones ON events USING gin (entered_zones) WHERE entered_zones <> '{}';
+CREATE INDEX events_persons ON events (person_id, start_at DESC, id DESC) WHERE person_id IS NOT NULL;
+CREATE INDEX events_strangers ON events (start_at DESC, id DESC) WHERE identity = 'unknown';
 CREATE INDEX events_ongoing ON events (camera, start_at DESC) WHERE end_at IS NULL;
 
 -- How many events begin in each hour and minute: a summary of events, kept by the triggers below, right after deletions too.
@@ -149,19 +155,73 @@ CREATE TRIGGER events_deleted AFTER DELETE ON events REFERENCING OLD TABLE AS ch
 CREATE TABLE deliveries (
     id           uuid PRIMARY KEY,              -- UUIDv7, the idempotency key the channel sees
     event_id     uuid NOT NULL REFERENCES events (id) ON DELETE CASCADE,
-    plugin       text NOT NULL,
+    plugin       text NOT NULL,                 -- id of the notifier
     recipient    text NOT NULL DEFAULT '',
+    route        text NOT NULL DEFAULT '',
+    level        integer NOT NULL DEFAULT 0,    -- of escalation
     revision     integer NOT NULL,
     phase        text NOT NULL CHECK (phase IN ('new', 'update', 'end')),
-    state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed', 'expired')),
+    state        text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed', 'expired', 'suppressed')),
+    hold         text NOT NULL DEFAULT '' CHECK (hold IN ('', 'quiet', 'digest', 'rate', 'escalation')),
+    digest_id    uuid REFERENCES deliveries (id) ON DELETE SET NULL, -- the delivery that tells this one too
     attempts     integer NOT NULL DEFAULT 0,
     last_error   text NOT NULL DEFAULT '',
+    message      text NOT NULL DEFAULT '',      -- the channel's own id of what was sent
+    token        uuid NOT NULL DEFAULT gen_random_uuid(), -- secret of its actions
+    admitted     boolean NOT NULL DEFAULT false, -- counted by the rate of its recipient
     created_at   timestamptz NOT NULL DEFAULT now(),
+    next_at      timestamptz NOT NULL DEFAULT now(), -- nothing is tried before
     delivered_at timestamptz,
     expires_at   timestamptz NOT NULL,
-    UNIQUE (event_id, plugin, recipient, phase, revision)
+    claimed_by   text NOT NULL DEFAULT '',      -- node that works on it, until claimed_until
+    claimed_until timestamptz,
+    acknowledged_at timestamptz,
+    acknowledged_by text NOT NULL DEFAULT '',
+    UNIQUE (event_id, plugin, recipient, phase, revision, level)
+) WITH (fillfactor = 70);
+CREATE INDEX deliveries_pending ON deliveries (id) WHERE state = 'pending';
+CREATE INDEX deliveries_held ON deliveries (plugin, recipient, route) WHERE state = 'pending' AND hold <> '';
+CREATE INDEX deliveries_digest ON deliveries (digest_id) WHERE digest_id IS NOT NULL;
+CREATE INDEX deliveries_plugin ON deliveries (plugin, id DESC);
+CREATE INDEX deliveries_dead ON deliveries (id DESC) WHERE state IN ('failed', 'expired');
+CREATE UNIQUE INDEX deliveries_token ON deliveries (token);
+
+CREATE TABLE delivery_attempts (
+    delivery_id uuid NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    n           integer NOT NULL,
+    at          timestamptz NOT NULL DEFAULT now(), -- of the last time
+    outcome     text NOT NULL CHECK (outcome IN ('delivered', 'retry', 'failed', 'error', 'unavailable')),
+    detail      text NOT NULL DEFAULT '',
+    duration_ms integer NOT NULL DEFAULT 0,
+    times       integer NOT NULL DEFAULT 1,     -- in a row with the same outcome
+    PRIMARY KEY (delivery_id, n)
 );
-CREATE INDEX deliveries_pending ON deliveries (created_at) WHERE state = 'pending';
+
+-- What each recipient may still be told at once: token buckets.
+CREATE TABLE delivery_buckets (
+    plugin    text NOT NULL,
+    recipient text NOT NULL,
+    tokens    double precision NOT NULL,
+    at        timestamptz NOT NULL,
+    PRIMARY KEY (plugin, recipient)
+);
+
+CREATE TABLE snoozes (
+    plugin     text NOT NULL,                   -- '': all notifiers
+    recipient  text NOT NULL,
+    camera     text NOT NULL,                   -- '': all cameras
+    until      timestamptz NOT NULL,
+    by         text NOT NULL DEFAULT '',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (plugin, recipient, camera)
+);
+
+-- Routes people made in the UI; those of the configuration file are not here.
+CREATE TABLE routes (
+    id         text PRIMARY KEY CHECK (id ~ '^[a-z0-9_-]{1,48}$'),
+    spec       jsonb NOT NULL,                  -- nvr.Route
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
 
 CREATE TABLE users (
     id            uuid PRIMARY KEY,
@@ -198,6 +258,57 @@ CREATE TABLE motion_maps (
     PRIMARY KEY (camera, start_at)
 ) WITH (fillfactor = 70);                       -- the running row changes every minute
 
+-- The people whose faces Nightjar knows.
+CREATE TABLE persons (
+    id         uuid PRIMARY KEY,                -- UUIDv7
+    name       text NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX persons_name ON persons (lower(name));
+
+-- Faces: of a person, or in the inbox of unknown faces. Everything goes with its person: embeddings are biometric data.
+CREATE TABLE face_samples (
+    id           uuid PRIMARY KEY,              -- UUIDv7
+    person_id    uuid REFERENCES persons (id) ON DELETE CASCADE,      -- null: in the inbox
+    matched_id   uuid REFERENCES persons (id) ON DELETE CASCADE,      -- of the inbox: who it has turned out to be
+    duplicate_of uuid REFERENCES face_samples (id) ON DELETE CASCADE, -- of the inbox: the like face that is shown instead
+    source       text NOT NULL CHECK (source IN ('upload', 'event')),
+    camera       text NOT NULL DEFAULT '',
+    event_id     uuid,                          -- without a reference: the event may be written after its face
+    seen_at      timestamptz NOT NULL,
+    embedding    bytea NOT NULL CHECK (octet_length(embedding) = 512), -- 128 floats of 4 bytes, little endian
+    quality      real NOT NULL,
+    size         integer NOT NULL,              -- side of the face in pixels of the picture it is from
+    crop         bytea NOT NULL CHECK (octet_length(crop) <= 32768)    -- JPEG; empty with duplicate_of
+);
+CREATE UNIQUE INDEX face_samples_event ON face_samples (event_id) WHERE event_id IS NOT NULL;
+CREATE INDEX face_samples_person ON face_samples (person_id) WHERE person_id IS NOT NULL;
+CREATE INDEX face_samples_matched ON face_samples (matched_id) WHERE matched_id IS NOT NULL;
+CREATE INDEX face_samples_duplicates ON face_samples (duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX face_samples_inbox ON face_samples (seen_at) WHERE person_id IS NULL;
+
+-- Notifiers that people configured: instances of plugins. Those of the configuration file are not here.
+CREATE TABLE notifiers (
+    id         text PRIMARY KEY CHECK (id ~ '^[a-z0-9_-]{1,48}$'),
+    name       text NOT NULL,                   -- for people
+    plugin     text NOT NULL,                   -- id of an installed plugin, or the name of one that comes with Nightjar
+    enabled    boolean NOT NULL DEFAULT true,
+    settings   bytea NOT NULL,                  -- sealed with AES-256-GCM for this id; the key is not in the database
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- What notifiers keep for themselves, at most 1 MB each: core/pluginhost's callbacks. Not of a notifier's row: those of the
+-- configuration file have none.
+CREATE TABLE plugin_values (
+    notifier text NOT NULL CHECK (notifier ~ '^[a-z0-9_-]{1,48}$'),
+    key      text NOT NULL CHECK (length(key) BETWEEN 1 AND 128),
+    value    bytea NOT NULL,
+    PRIMARY KEY (notifier, key)
+);
+
 -- +goose Down
-DROP TABLE motion_maps, settings, refresh_tokens, users, deliveries, event_hours, events, motion_spans, gaps, coverage, recordings, cameras;
+DROP TABLE plugin_values;
+DROP TABLE notifiers;
+DROP TABLE face_samples, persons, motion_maps, settings, refresh_tokens, users, routes, snoozes, delivery_buckets, delivery_attempts, deliveries, event_hours, events, motion_spans, gaps, coverage, recordings, cameras;
 DROP FUNCTION count_events, minute_count;

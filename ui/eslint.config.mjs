@@ -4,7 +4,7 @@ import ts from "typescript-eslint";
 
 // Direction of imports (house style): app → features → components, hooks → lib. A feature never imports another one, and
 // lib knows no React. One block per layer says what that layer must not see.
-const features = ["shell", "dashboard", "camera", "timeline", "events", "exports", "storage", "system", "api-docs", "auth"];
+const features = ["shell", "dashboard", "camera", "timeline", "events", "exports", "storage", "system", "api-docs", "auth", "motion", "zones", "faces"];
 const forbid = (patterns) => ({ "no-restricted-imports": ["error", { patterns }] });
 const upwards = { group: ["@/app/*", "**/app/**"], message: "app imports everything; nothing imports app" };
 const react = { group: ["react", "react-dom", "react/*", "next", "next/*", "lucide-react", "radix-ui", "framer-motion", "framer-motion/*"], message: "lib holds no React: put hooks into hooks/ or a feature" };

@@ -73,7 +73,7 @@ func alertRules(cfg *config.Config) (*rule.Set, error) {
 	for _, id := range cfg.RuleIDs() {
 		c := cfg.Rules[id]
 		r := rule.Rule{
-			ID: id, Severity: nvr.Severity(c.Severity), Cameras: c.Cameras, Labels: c.Labels, Zones: c.Zones,
+			ID: id, Severity: nvr.Severity(c.Severity), Cameras: c.Cameras, Labels: c.Labels, Zones: c.Zones, Identities: c.Identities,
 			MinScore: float32(c.MinScore), MinDuration: c.MinDuration.D, Cooldown: c.Cooldown.D,
 		}
 		if r.Severity == "" {

@@ -60,16 +60,22 @@ type App struct {
 	motion   *motionLog
 	record   *recording
 	detect   *detector
+	ears     *ears
+	faces    *faces
 	events   *event.Engine
 	switches *switches
 	arming   *arming
 	plugins  *pluginhost.Host
-	queue    *jobs.Queue
-	jobs     *jobs.Dispatcher
-	mqtt     *mqtt.Client
-	restream *rtsp.Server
-	demo     *demo.Server // nil unless configured
-	http     *httpapi.Server
+	// notifiers keeps plugins at what is configured and installed.
+	notifiers *notifiers
+	routes    *routeBook
+	queue     jobs.Queue
+	jobs      *jobs.Dispatcher
+	people    *jobs.People
+	mqtt      *mqtt.Client
+	restream  *rtsp.Server
+	demo      *demo.Server // nil unless configured
+	http      *httpapi.Server
 }
 
 // Ready is what a person needs to begin.
@@ -161,7 +167,7 @@ func (a *App) hub(path string) *media.Hub {
 
 func cameraConfig(cfg *config.Config, id nvr.CameraID) camera.Config {
 	c := cfg.Cameras[id]
-	out := camera.Config{ID: id, Name: c.Name, Disabled: !enabled(c.Enabled), Detecting: cfg.DetectFor(id).Enabled}
+	out := camera.Config{ID: id, Name: c.Name, Disabled: !enabled(c.Enabled), Detecting: cfg.DetectFor(id).Enabled, ClockTolerance: cfg.HealthFor(id).Clock()}
 	out.Recording, _ = cfg.RecordingFor(id)
 	for _, s := range []struct {
 		role nvr.Role
@@ -180,23 +186,26 @@ func (a *App) buildEvents() (err error) {
 	// The engine and the pipelines need each other: the pipelines are built on the engine, the engine only asks at run time.
 	cfg := event.Config{
 		Dir: a.cfg.DataDir, Cameras: a.cfg.CameraIDs(),
-		MotionOnly: func(id nvr.CameraID) bool { return a.detect.motionOnly(id) },
+		MotionOnly: func(id nvr.CameraID) bool { return a.detect.motionOnly(id) }, NamesSounds: namesSounds(a.cfg),
 	}
 	a.arming = newArming(a.store, a.bus)
 	cfg.Mode = a.arming.Mode
 	if cfg.Rules, err = alertRules(a.cfg); err != nil {
 		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(a.cfg.Notifiers)) {
-		if n := a.cfg.Notifiers[id]; enabled(n.Enabled) {
-			cfg.Notifiers = append(cfg.Notifiers, event.Notifier{Plugin: id, Labels: n.Labels})
-		}
-	}
+	a.routes = newRouteBook(a.cfg, a.store, a.log)
+	cfg.Routes = a.routes.Routes
+	a.faces = newFaces(a.cfg, a.store, a.log, a.metrics)
+	cfg.UnknownFace = a.faces.hear
 	if a.events, err = event.New(cfg, a.store, a.bus, a.log, a.metrics); err != nil {
 		return err
 	}
+	a.faces.snapshots = (&pictures{events: a.events}).Snapshot
 	a.arming.Engine = a.events
-	if a.detect, err = newDetector(a.cfg, a.cameras, sinks{a.motion, a.events}, a.record.pushFrame, a.log, a.metrics); err != nil {
+	if a.detect, err = newDetector(a.cfg, a.cameras, sinks{a.motion, a.events}, a.faces, a.record.pushFrame, a.log, a.metrics); err != nil {
+		return err
+	}
+	if a.ears, err = newEars(a.cfg, a.cameras, a.bus, a.detect.latest, a.log, a.metrics); err != nil {
 		return err
 	}
 	a.switches = &switches{store: a.store, cameras: a.cameras, recording: a.record, detector: a.detect}
@@ -204,40 +213,30 @@ func (a *App) buildEvents() (err error) {
 }
 
 func (a *App) buildDelivery() (err error) {
-	var cfgs []pluginhost.Config
-	for _, id := range slices.Sorted(maps.Keys(a.cfg.Notifiers)) {
-		n := a.cfg.Notifiers[id]
-		cfgs = append(cfgs, pluginhost.Config{ID: id, Path: pluginPath(n.Plugin), Enabled: enabled(n.Enabled), Settings: n.Settings})
-	}
-	if a.plugins, err = pluginhost.New(cfgs, pluginhost.Options{RunDir: filepath.Join(a.cfg.DataDir, "run"), Version: a.version}, a.bus, a.log, a.metrics); err != nil {
+	if a.notifiers, err = newNotifiers(a.cfg, a.version, a.store, a.log); err != nil {
 		return err
 	}
-	queue, err := jobs.NewQueue(a.store.Pool(), a.log)
-	if err != nil {
+	cfgs := a.notifiers.configs()
+	if a.plugins, err = pluginhost.New(cfgs, a.pluginOptions(), a.bus, a.log, a.metrics); err != nil {
 		return err
 	}
-	a.queue = queue
-	a.store.UseQueue(queue)
+	a.notifiers.host = a.plugins
+	if a.queue, err = newQueue(a.cfg, a.store, a.log); err != nil {
+		return err
+	}
+	a.store.UseQueue(a.queue)
 	var ids []string
 	for _, c := range cfgs {
 		if c.Enabled {
 			ids = append(ids, c.ID)
 		}
 	}
-	a.jobs, err = jobs.NewDispatcher(queue, jobs.Options{Store: a.store, Notifier: a.plugins, Snapshots: a.events, Plugins: ids}, a.log, a.metrics)
+	if a.jobs, err = a.newDispatcher(ids); err != nil {
+		return err
+	}
+	a.notifiers.changed = a.jobs.SetNotifiers
+	a.people, err = a.newPeople()
 	return err
-}
-
-// pluginPath finds a plugin by name beside the binary; a path is taken as it is.
-func pluginPath(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		return name
-	}
-	return filepath.Join(filepath.Dir(exe), "plugins", name)
 }
 
 func (a *App) buildMQTT() (err error) {
@@ -252,6 +251,10 @@ func (a *App) buildMQTT() (err error) {
 		cam := mqtt.Camera{ID: id, Name: a.cfg.Cameras[id].Name}
 		if a.detect.pool != nil {
 			cam.Labels = a.cfg.DetectFor(id).Labels
+		}
+		cam.Health = a.cfg.HealthFor(id).Enabled
+		if hears(a.cfg, id) {
+			cam.Audio, cam.Sounds = true, slices.Sorted(maps.Keys(soundLabels(a.cfg.AudioFor(id))))
 		}
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}
@@ -270,7 +273,7 @@ func (a *App) buildHTTP() error {
 	if err != nil {
 		return err
 	}
-	opts := httpapi.Options{Listen: a.cfg.HTTP.Listen, PathPrefix: a.cfg.HTTP.PathPrefix, Version: a.version}
+	opts := httpapi.Options{Listen: a.cfg.HTTP.Listen, PathPrefix: a.cfg.HTTP.PathPrefix, Version: a.version, Control: a.cfg.ControlPath()}
 	for _, p := range a.cfg.HTTP.TrustedProxies {
 		prefix, err := netip.ParsePrefix(p)
 		if err != nil {
@@ -280,10 +283,10 @@ func (a *App) buildHTTP() error {
 	}
 	a.http, err = httpapi.New(opts, httpapi.Deps{
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Auth: a.auth, Cameras: a.switches, Events: a.store,
-		Playback: a.record, Stills: a.record, Previews: a.record, Storage: a.record, Exports: exports{a.record}, Holds: holds{a.record},
-		Motion: a.motion, Alerts: a.arming,
+		Playback: a.record, Stills: a.record, Previews: a.record, Storage: a.record, Exports: exports{a.record}, Holds: holds{a.record}, SharedEvents: a.callbacks(),
+		Motion: a.motion, Alerts: a.arming, Deliveries: &desk{a.store, a.routes, a.cfg.Location()}, Faces: a.faces, Sound: a.ears,
 		Pictures: &pictures{detector: a.detect, events: a.events},
-		Live:     &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site,
+		Live:     &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site, Plugins: a.notifiers, Notifiers: a.notifiers, Areas: areasOf(a.cfg.Cameras),
 	})
 	return err
 }
@@ -331,10 +334,8 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	}
 	deliveries := stage{{name: "deliveries", run: after(a.jobs.Run, a.tables, 0)}}
-	if len(a.cfg.Notifiers) > 0 {
-		deliveries = append(deliveries, part{name: "plugins", run: a.plugins.Run})
-	}
-	front := stage{{name: "http", run: a.http.Run}}
+	deliveries = append(deliveries, part{name: "plugins", run: a.plugins.Run}, part{name: "notifiers", run: after(a.notifiers.Run, a.tables, 0)})
+	front := stage{{name: "http", run: a.http.Run}, {name: "control socket", run: a.http.RunControl}}
 	if a.restream != nil {
 		front = append(front, part{name: "rtsp", run: a.restream.Run})
 	}
@@ -345,7 +346,7 @@ func (a *App) Run(ctx context.Context) error {
 	runStages(ctx, a.log, []stage{
 		source,
 		{{name: "recording", run: a.record.Run}},
-		a.detect.parts(),
+		slices.Concat(a.detect.parts(), a.ears.parts(), a.faces.parts(a.tables)),
 		{{name: "motion", run: a.motion.Run}, {name: "events", run: a.events.Run}, {name: "event retention", run: after(a.forget, a.tables, 0)}},
 		{{name: "mqtt", run: a.mqtt.Run}},
 		deliveries,
@@ -419,6 +420,9 @@ func (a *App) trySetUp(ctx context.Context) error {
 		return err
 	}
 	if err := a.arming.restore(ctx); err != nil {
+		return err
+	}
+	if err := a.routes.reload(ctx); err != nil {
 		return err
 	}
 	if err := a.switches.restore(ctx, a.cfg); err != nil {

@@ -31,26 +31,34 @@ type detector struct {
 	streams *camera.Manager
 	cameras map[nvr.CameraID]*vision.Camera // those that the configuration has detection on for
 	order   []nvr.CameraID
+	watched stage // cameras without detection, whose pictures are looked after all the same
 	state   httpapi.Detector
 	stills  chan struct{} // bounds decoders made for one picture
+	decode  *decoders
 }
 
 // newDetector never fails for want of a model: that is a state, told once.
-func newDetector(cfg *config.Config, cams *camera.Manager, sink vision.Sink, frames func(nvr.CameraID, *decode.Frame), log *slog.Logger, reg prometheus.Registerer) (*detector, error) {
-	d := &detector{streams: cams, cameras: make(map[nvr.CameraID]*vision.Camera), stills: make(chan struct{}, 2)}
+func newDetector(cfg *config.Config, cams *camera.Manager, sink vision.Sink, people *faces, frames func(nvr.CameraID, *decode.Frame), log *slog.Logger, reg prometheus.Registerer) (*detector, error) {
+	d := &detector{streams: cams, cameras: make(map[nvr.CameraID]*vision.Camera), stills: make(chan struct{}, 2), decode: newDecoders(log)}
 	d.openPool(cfg, log, reg)
 	shared := vision.Shared{Decoders: make(chan struct{}, runtime.GOMAXPROCS(0)), Pool: d.pool, Metrics: vision.NewMetrics(reg)}
 	for _, id := range cfg.CameraIDs() {
 		stream, ok := cams.Resolve(id, nvr.Sub)
 		set, own := cfg.DetectFor(id), cfg.Cameras[id].Detect
 		if !ok || !enabled(cfg.Cameras[id].Enabled) || !set.Enabled {
-			continue // no decoder runs for a camera that nothing looks at
+			if err := d.watchPictures(cfg, id, shared, log); err != nil {
+				return nil, err
+			}
+			continue
 		}
+		checks, tell := healthOf(cfg, id, cams)
 		cam, err := vision.New(vision.Config{
 			Camera: id, FPS: set.FPS, Labels: set.Labels, MinScore: float32(set.MinScore), Threshold: float32(set.Threshold),
 			Motion:  motion.Config{Threshold: own.MotionThreshold, MinArea: own.MotionArea, Masks: motionMasks(own)},
+			Faces:   people.watcher(cams, id),
 			Filters: filters(own), Masks: objectMasks(own), Zones: zonesOf(cfg.Cameras[id]),
-			Frames: func(f *decode.Frame) { frames(id, f) },
+			Health: tell, HealthChecks: checks,
+			Frames: func(f *decode.Frame) { frames(id, f) }, Hardware: d.decode.hardware(id, decode.Accel(set.Decode)),
 		}, cams.Hub(stream), shared, sink, log.With("camera_id", string(id)))
 		if err != nil {
 			return nil, err
@@ -141,10 +149,11 @@ func (d *detector) parts() stage {
 	if d.pool != nil {
 		st = append(st, part{name: "detector pool", run: d.runPool})
 	}
+	st = append(st, part{name: "decoding hardware", run: d.decode.run})
 	for _, id := range d.order {
 		st = append(st, part{name: "vision of " + string(id), run: untilClosed(d.cameras[id].Run)})
 	}
-	return st
+	return append(st, d.watched...)
 }
 
 // untilClosed waits for ctx when the hub closes first, as it does on every stop: that is no fault.
@@ -160,6 +169,7 @@ func untilClosed(run func(context.Context) error) func(context.Context) error {
 
 func (d *detector) status() httpapi.Detector {
 	s := d.state
+	s.Decode, s.DecodeMessage = d.decode.on(), d.decode.problem()
 	for _, c := range d.cameras {
 		st := c.Stats()
 		s.FPS += st.DetectFPS

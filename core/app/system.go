@@ -23,6 +23,7 @@ func (a *App) system(ctx context.Context) httpapi.System {
 		}
 	}
 	s.MQTT.Enabled, s.MQTT.Connected, s.MQTT.Reason = a.mqtt.Status()
+	s.Redis = a.queueStatus(ctx)
 	for _, p := range a.plugins.Statuses() {
 		s.Plugins = append(s.Plugins, httpapi.PluginOf(p))
 	}
@@ -67,6 +68,12 @@ func (a *App) warnings(s httpapi.System) []httpapi.Warning {
 	if st := s.Detector.State; st == "motion_only" || st == "failed" {
 		add("detector", s.Detector.Fix, "No objects are detected, only motion: %s", s.Detector.Message)
 	}
+	if s.Detector.DecodeMessage != "" {
+		add("decode", "nightjar bench detect", "Pictures are decoded on the processor: %s", s.Detector.DecodeMessage)
+	}
+	if st := a.faces.state.Load(); st.State == "missing" || st.State == "failed" {
+		add("faces", st.Fix, "Nobody is recognised: %s", st.Message)
+	}
 	if reason := a.record.status(); reason != "" {
 		add("recordings", "", "Nothing is recorded: %s", reason)
 	}
@@ -80,6 +87,9 @@ func (a *App) warnings(s httpapi.System) []httpapi.Warning {
 	}
 	if s.MQTT.Enabled && !s.MQTT.Connected {
 		add("mqtt", "", "The MQTT broker is not connected: %s", s.MQTT.Reason)
+	}
+	if s.Redis.Enabled && !s.Redis.Connected {
+		add("redis", "", "%s", s.Redis.Reason)
 	}
 	if s.Database.State != "ready" {
 		add("database", "", "%s", s.Database.Reason)

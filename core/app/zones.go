@@ -1,7 +1,11 @@
 package app
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/nightjar-nvr/nightjar/core/config"
+	"github.com/nightjar-nvr/nightjar/core/httpapi"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/vision/track"
 	"github.com/nightjar-nvr/nightjar/core/vision/zone"
@@ -44,6 +48,31 @@ func motionMasks(d config.CameraDetect) []nvr.Polygon {
 	var out []nvr.Polygon
 	for _, p := range d.Masks.Motion {
 		out = append(out, p.Polygon())
+	}
+	return out
+}
+
+// areasOf is what the API tells of zones, lines and masks.
+func areasOf(cameras map[nvr.CameraID]config.Camera) map[nvr.CameraID][]httpapi.Area {
+	out := make(map[nvr.CameraID][]httpapi.Area, len(cameras))
+	for id, c := range cameras {
+		add := func(a httpapi.Area, labels []string) {
+			a.Labels = append([]string{}, labels...)
+			out[id] = append(out[id], a)
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Zones)) {
+			z := c.Zones[name]
+			add(httpapi.Area{Kind: "zone", Name: name, Points: z.Points, Inertia: z.Inertia, LoiteringS: z.Loitering.D.Seconds(), Lengths: z.Lengths}, z.Labels)
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Lines)) {
+			add(httpapi.Area{Kind: "line", Name: name, Points: c.Lines[name].Points}, c.Lines[name].Labels)
+		}
+		for _, p := range c.Detect.Masks.Motion {
+			add(httpapi.Area{Kind: "motion_mask", Points: p}, nil)
+		}
+		for _, m := range c.Detect.Masks.Objects {
+			add(httpapi.Area{Kind: "object_mask", Points: m.Points}, m.Labels)
+		}
 	}
 	return out
 }

@@ -17,6 +17,9 @@ type Bus struct {
 	Events  Topic[nvr.EventChange]
 	Plugins Topic[nvr.PluginStatus]
 	Modes   Topic[nvr.ModeChange]
+	Health  Topic[nvr.HealthChange]
+	Sounds  Topic[nvr.SoundChange]
+	Levels  Topic[nvr.SoundLevel]
 }
 
 // Topic hands values of one type to its subscribers. The zero value is ready.

@@ -5,6 +5,7 @@ package camera
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/media/rtsp"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
@@ -18,6 +19,8 @@ type Config struct {
 	Streams  []StreamConfig // main, and sub if the camera has one
 	// Recording and Detecting are the switches' first positions.
 	Recording, Detecting bool
+	// ClockTolerance is how far the camera's wall clock may be from ours; 0: it is not looked at.
+	ClockTolerance time.Duration
 }
 
 // StreamConfig is one RTSP source of a camera.

@@ -1,6 +1,7 @@
 package camera
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Timeout is how long a camera may send no picture before it is offline. Zero means 9 s.
 	Timeout time.Duration
+	// ClockConfirm is how long a camera's clock must be wrong, and then right, to count. Zero means 30 s.
+	ClockConfirm time.Duration
 }
 
 // Manager owns all cameras. The hubs it hands out live as long as it does, through every outage of their cameras.
@@ -39,6 +42,8 @@ type Manager struct {
 	cameras []*camera
 	byID    map[nvr.CameraID]*camera
 	wake    chan struct{}
+
+	clockConfirm time.Duration
 }
 
 type camera struct {
@@ -47,12 +52,14 @@ type camera struct {
 
 	mu                   sync.Mutex
 	recording, detecting bool
+	health               []nvr.HealthState // replaced, never changed
 	published            nvr.CameraStatus
+	clock                clockWatch // of the loop that measures
 }
 
 // NewManager checks the cameras' configuration and starts nothing.
 func NewManager(o Options) (*Manager, error) {
-	m := &Manager{bus: o.Bus, log: o.Log, byID: make(map[nvr.CameraID]*camera), wake: make(chan struct{}, 1)}
+	m := &Manager{bus: o.Bus, log: o.Log, byID: make(map[nvr.CameraID]*camera), wake: make(chan struct{}, 1), clockConfirm: cmp.Or(o.ClockConfirm, clockConfirm)}
 	for _, cfg := range o.Cameras {
 		if m.byID[cfg.ID] != nil {
 			return nil, fmt.Errorf("camera %s is configured twice", cfg.ID)
@@ -70,8 +77,10 @@ func NewManager(o Options) (*Manager, error) {
 		m.byID[cfg.ID] = c
 	}
 	if o.Registerer != nil {
-		if err := o.Registerer.Register(newCollector(m)); err != nil {
-			return nil, fmt.Errorf("register camera metrics: %w", err)
+		for _, c := range []prometheus.Collector{newCollector(m), newProblemCollector(m)} {
+			if err := o.Registerer.Register(c); err != nil {
+				return nil, fmt.Errorf("register camera metrics: %w", err)
+			}
 		}
 	}
 	return m, nil
@@ -221,6 +230,7 @@ func (m *Manager) watch(ctx context.Context) {
 					s.measure(now)
 				}
 			}
+			m.watchClocks(now)
 			m.publish() // parameters may have changed within a session
 		case <-m.wake:
 			wait := time.NewTimer(settle)
@@ -248,7 +258,7 @@ func (m *Manager) publish() {
 // status is the main stream's state, with all streams beside it.
 func (c *camera) status() nvr.CameraStatus {
 	c.mu.Lock()
-	st := nvr.CameraStatus{Camera: c.cfg.ID, Name: c.cfg.Name, Recording: c.recording, Detecting: c.detecting}
+	st := nvr.CameraStatus{Camera: c.cfg.ID, Name: c.cfg.Name, Recording: c.recording, Detecting: c.detecting, Health: c.health}
 	c.mu.Unlock()
 	if c.cfg.Disabled {
 		st.State = nvr.StateDisabled
@@ -266,6 +276,9 @@ func (c *camera) status() nvr.CameraStatus {
 // same ignores what changes all the time: measurements and the time of the next attempt.
 func same(a, b nvr.CameraStatus) bool {
 	if a.State != b.State || a.Reason != b.Reason || a.Recording != b.Recording || a.Detecting != b.Detecting {
+		return false
+	}
+	if !slices.Equal(a.Health, b.Health) {
 		return false
 	}
 	return slices.EqualFunc(a.Streams, b.Streams, func(x, y nvr.StreamStatus) bool {

@@ -38,7 +38,7 @@ func run(t *testing.T, cameras ...camera.Config) *running {
 	r := &running{t: t, sub: b.Cameras.Subscribe(64), reg: prometheus.NewPedanticRegistry(), log: &strings.Builder{}}
 	m, err := camera.NewManager(camera.Options{
 		Cameras: cameras, Bus: b, Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Registerer: r.reg, Timeout: time.Second,
+		Registerer: r.reg, Timeout: time.Second, ClockConfirm: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,9 @@ type Config struct {
 	MQTT          MQTT                    `yaml:"mqtt"`
 	RTSP          RTSP                    `yaml:"rtsp"`
 	Detect        Detect                  `yaml:"detect"`
+	Health        Health                  `yaml:"health"`
+	Audio         Audio                   `yaml:"audio"`
+	Faces         Faces                   `yaml:"faces"`
 	Record        Record                  `yaml:"record"`
 	Archive       Archive                 `yaml:"archive"`
 	Demo          Demo                    `yaml:"demo"`
@@ -27,6 +30,9 @@ type Config struct {
 	Rules         map[string]Rule         `yaml:"rules"`
 	Timezone      string                  `yaml:"timezone"` // of schedules; default: the machine's
 	Notifiers     map[string]Notifier     `yaml:"notifiers"`
+	Plugins       Plugins                 `yaml:"plugins"`
+	Redis         Redis                   `yaml:"redis"`
+	Queue         string                  `yaml:"queue"` // postgres or redis: what reminds of deliveries
 	order         []nvr.CameraID          // as written in the file
 }
 
@@ -35,6 +41,7 @@ type HTTP struct {
 	Listen         string   `yaml:"listen"`          // host:port
 	PathPrefix     string   `yaml:"path_prefix"`     // "" or "/nvr": where a reverse proxy mounts us
 	TrustedProxies []string `yaml:"trusted_proxies"` // CIDRs whose X-Ingress-Path and X-Forwarded-* are believed
+	PublicURL      string   `yaml:"public_url"`      // where people reach Nightjar, for links in alerts; empty: alerts have none
 }
 
 // Database names the PostgreSQL to use. Empty URL: a private child process below data_dir.
@@ -74,6 +81,7 @@ type Detect struct {
 	Labels      []string `yaml:"labels"`      // what becomes an event
 	MinScore    float64  `yaml:"min_score"`   // a detection below this does not exist
 	Threshold   float64  `yaml:"threshold"`   // median score that makes a track real
+	Decode      string   `yaml:"decode"`      // auto, cpu, vaapi, cuda or qsv: what pictures are decoded on
 }
 
 // Remote is an inference server that speaks KServe v2 over gRPC, such as Triton. While it does not answer, the local model does
@@ -136,6 +144,8 @@ type Camera struct {
 	Main    Stream          `yaml:"main"`
 	Sub     Stream          `yaml:"sub"`
 	Detect  CameraDetect    `yaml:"detect"`
+	Health  CameraHealth    `yaml:"health"`
+	Audio   CameraAudio     `yaml:"audio"`
 	Record  CameraRecord    `yaml:"record"`
 	Zones   map[string]Zone `yaml:"zones"`
 	Lines   map[string]Line `yaml:"lines"`
@@ -155,6 +165,7 @@ type CameraDetect struct {
 	FPS             float64  `yaml:"fps"`
 	Labels          []string `yaml:"labels"`
 	Threshold       float64  `yaml:"threshold"`
+	Decode          string   `yaml:"decode"`           // auto, cpu, vaapi, cuda or qsv
 	MotionThreshold int      `yaml:"motion_threshold"` // 1..255, grey levels
 	MotionArea      int      `yaml:"motion_area"`      // smallest contour, in pixels of a 100-row picture
 
@@ -172,12 +183,29 @@ type CameraRecord struct {
 	MaxBytes   Bytes `yaml:"max_bytes"` // of this camera; 0: no limit of its own
 }
 
-// Notifier is one configured plugin instance.
+// Notifier is one configured plugin instance, and the route that says which alerts it tells, to whom, when and how.
 type Notifier struct {
 	Enabled  *bool          `yaml:"enabled"` // unset: on
 	Plugin   string         `yaml:"plugin"`  // name of a plugin beside the binary, or an absolute path
-	Labels   []string       `yaml:"labels"`  // which events it hears of; empty: all
 	Settings map[string]any `yaml:"settings"`
+
+	Recipients  []string       `yaml:"recipients"` // in the channel's own terms; empty: the default of the settings
+	Cameras     []nvr.CameraID `yaml:"cameras"`
+	Labels      []string       `yaml:"labels"`
+	Zones       []string       `yaml:"zones"` // it entered one of these
+	Rules       []string       `yaml:"rules"` // one of these made it an alert
+	MinSeverity string         `yaml:"min_severity"`
+	Modes       []string       `yaml:"modes"`
+	Identities  []string       `yaml:"identities"` // known, unknown, or names of people
+	Updates     bool           `yaml:"updates"`    // tell changes and the end, too
+	Quiet       []Quiet        `yaml:"quiet"`
+	Rate        Rate           `yaml:"rate"`
+	Digest      Duration       `yaml:"digest"` // alerts are collected this long
+	Escalate    Escalate       `yaml:"escalate"`
+	Silent      bool           `yaml:"silent"`
+	Title       string         `yaml:"title"` // template; empty: the default
+	Text        string         `yaml:"text"`  // template; empty: the default
+	Expire      Duration       `yaml:"expire"`
 }
 
 // Default returns the configuration an empty file means.
@@ -189,15 +217,18 @@ func Default() Config {
 		MQTT:     MQTT{Prefix: "nightjar", Discovery: true, DiscoveryPrefix: "homeassistant"},
 		RTSP:     RTSP{Enabled: true, Listen: "127.0.0.1:8554"},
 		Detect: Detect{
-			Enabled: true, Model: "yolox_nano", Provider: "cpu", Remote: Remote{Timeout: Duration{D: 2 * time.Second}}, FPS: 5, MinScore: 0.4, Threshold: 0.6,
+			Enabled: true, Model: "yolox_nano", Provider: "cpu", Remote: Remote{Timeout: Duration{D: 2 * time.Second}}, FPS: 5, MinScore: 0.4, Threshold: 0.6, Decode: "cpu",
 			Labels: []string{"person", "bicycle", "car", "motorcycle", "bus", "truck", "cat", "dog"},
 		},
+		Health: defaultHealth(), Audio: defaultAudio(),
 		Record: Record{
 			FileDuration: Duration{D: 30 * time.Second}, Sync: "file", Continuous: true, RetainDays: 7, MinFree: Bytes{N: 2 << 30},
 			PreCapture: Duration{D: 5 * time.Second}, PostCapture: Duration{D: 10 * time.Second}, Previews: true, ExportDays: 7,
 		},
+		Faces:   defaultFaces(),
 		Archive: Archive{Region: "us-east-1", Only: "all", EvictAfter: Duration{D: 24 * time.Hour}},
 		Demo:    Demo{Listen: "127.0.0.1:8556"},
+		Queue:   QueuePostgres,
 	}
 }
 
@@ -242,6 +273,9 @@ func (c *Config) DetectFor(id nvr.CameraID) Detect {
 	}
 	if len(o.Labels) > 0 {
 		d.Labels = o.Labels
+	}
+	if o.Decode != "" {
+		d.Decode = o.Decode
 	}
 	return d
 }

@@ -15,9 +15,10 @@ type Rule struct {
 	Severity    string         `yaml:"severity"` // low, normal, high; unset: normal
 	Cameras     []nvr.CameraID `yaml:"cameras"`
 	Labels      []string       `yaml:"labels"`
-	Zones       []string       `yaml:"zones"`    // it entered one of these
-	Modes       []string       `yaml:"modes"`    // armed as one of these: home, away, night
-	Schedule    []Schedule     `yaml:"schedule"` // it began in one of these
+	Zones       []string       `yaml:"zones"`      // it entered one of these
+	Identities  []string       `yaml:"identities"` // recognised as one of these: known, unknown, or names of people
+	Modes       []string       `yaml:"modes"`      // armed as one of these: home, away, night
+	Schedule    []Schedule     `yaml:"schedule"`   // it began in one of these
 	MinScore    float64        `yaml:"min_score"`
 	MinDuration Duration       `yaml:"min_duration"`
 	Cooldown    Duration       `yaml:"cooldown"` // per camera
@@ -133,6 +134,7 @@ func (c *Config) validateRules(v *validator) {
 				v.add(fmt.Sprintf("%s.zones[%d]", path, i), "no camera of this rule has a zone %s", zone)
 			}
 		}
+		c.validateIdentities(v, path, r)
 		for i, m := range r.Modes {
 			v.oneOf(fmt.Sprintf("%s.modes[%d]", path, i), m, "home", "away", "night")
 		}

@@ -98,26 +98,23 @@ func (c *Config) validate(v *validator) {
 			v.add(fmt.Sprintf("http.trusted_proxies[%d]", i), "%q is not a network, want one such as 172.30.32.2/32", p)
 		}
 	}
+	c.validatePublicURL(v)
 	if u := c.Database.URL.Reveal(); u != "" && !strings.HasPrefix(u, "postgres://") && !strings.HasPrefix(u, "postgresql://") {
 		v.add("database.url", "want postgres://user:password@host/database, or nothing for the built-in PostgreSQL")
 	}
 	c.validateMQTT(v)
 	c.validateRTSP(v)
 	c.validateDetect(v)
+	c.validateFaces(v)
+	c.validateHealth(v)
+	c.validateAudio(v)
 	c.validateRecord(v)
 	c.validateArchive(v)
 	for _, id := range c.order {
 		c.validateCamera(v, id)
 	}
 	c.validateRules(v)
-	for id, n := range c.Notifiers {
-		if !notifierPattern.MatchString(id) {
-			v.add("notifiers."+id, "the id must be 1 to 48 characters of a-z, 0-9, _ and -")
-		}
-		if n.Plugin == "" {
-			v.add("notifiers."+id+".plugin", "name a plugin, for example webhook")
-		}
-	}
+	c.validateNotifiers(v)
 }
 
 func (c *Config) validateMQTT(v *validator) {
@@ -158,6 +155,7 @@ func (c *Config) validateDetect(v *validator) {
 	v.within("detect.min_score", c.Detect.MinScore, 0.05, 0.99)
 	v.within("detect.threshold", c.Detect.Threshold, 0.05, 0.99)
 	v.within("detect.workers", float64(c.Detect.Workers), 0, 64)
+	v.oneOf("detect.decode", c.Detect.Decode, "auto", "cpu", "vaapi", "cuda", "qsv")
 	v.oneOf("detect.provider", c.Detect.Provider, "cpu", "cuda", "tensorrt", "openvino", "coreml")
 	if r := c.Detect.Remote; r.URL != "" {
 		u, err := url.Parse(r.URL)
@@ -247,6 +245,9 @@ func (c *Config) validateCamera(v *validator, id nvr.CameraID) {
 	validateStream(v, path+".sub", cam.Sub)
 	if cam.Detect.FPS != 0 {
 		v.within(path+".detect.fps", cam.Detect.FPS, 0.2, 30)
+	}
+	if cam.Detect.Decode != "" {
+		v.oneOf(path+".detect.decode", cam.Detect.Decode, "auto", "cpu", "vaapi", "cuda", "qsv")
 	}
 	if cam.Detect.Threshold != 0 {
 		v.within(path+".detect.threshold", cam.Detect.Threshold, 0.05, 0.99)

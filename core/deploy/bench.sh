@@ -6,6 +6,9 @@ cd "$(dirname "$0")/../.."
 echo "machine: $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg)"
 echo; echo "==> recording: CPU and memory per camera, against ffmpeg -c copy (and MediaMTX where it is on the PATH)"
 go run ./core/internal/bench/record -nightjar build/nightjar -n "${BENCH_CAMERAS:-1,8,32}" -length "${BENCH_SECONDS:-30}s"
+echo; echo "==> recording with detection on: 16 cameras on this machine without a missed recording"
+go run ./core/internal/bench/record -nightjar build/nightjar -n "${BENCH_DETECT_CAMERAS:-16}" -length "${BENCH_SECONDS:-30s}" -rounds 1 \
+  -only "nightjar" -model "${NIGHTJAR_TESTDATA:-../shared/testdata}/models/yolox_nano.onnx"
 echo; echo "==> detection: whole pipeline against bare inference plus bare decode"
 NIGHTJAR_BENCH=1 go test -v -count=1 -run 'CostRatio|StillSceneCost' ./core/vision ./core/vision/detect | grep -E 'RATIO|LATENCY|^(ok|FAIL|---)'
 go test -run '^$' -bench . ./core/vision/... ./core/media/decode | grep -E '^(Benchmark|FAIL)'
@@ -22,3 +25,6 @@ echo; echo "==> recovery after a crash, per 103,680 files; retention over a mont
 go test -run '^$' -bench Recover -benchtime 2x ./recorder/crash | grep -E '^(Benchmark|FAIL)'
 go test -run '^$' -bench Month -benchtime 3x ./recorder/retention | grep -E '^(Benchmark|FAIL)'
 go test -run '^$' -bench . ./recorder/archive | grep -E '^(Benchmark|FAIL)'
+echo; echo "==> plugins: launch to configured, memory, latency of an alert with 100 KB; a flood of log; restarts"
+go test -run '^$' -bench . ./core/pluginhost | grep -E '^(Benchmark|FAIL)'
+NIGHTJAR_SLOW=1 go test -v -count=1 -run 'Killed|Stopped|Hundred|Flood' ./core/pluginhost | grep -E 'bars_test|^(ok|FAIL|---)'

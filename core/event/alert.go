@@ -15,6 +15,7 @@ func facts(ev nvr.Event, now time.Time) rule.Facts {
 	}
 	return rule.Facts{
 		EventID: ev.ID, Camera: ev.Camera, Label: ev.Label, Zones: ev.EnteredZones, Score: ev.TopScore, Start: ev.Start, Now: now, Mode: ev.Mode,
+		Identity: ev.Identity,
 	}
 }
 

@@ -22,7 +22,7 @@ func TestOnlyAlertsAreDelivered(t *testing.T) {
 		}
 		mode := nvr.ModeAway
 		st := &fakeStore{}
-		r := start(t, Config{Notifiers: []Notifier{{Plugin: "hook"}}, Rules: rules, Mode: func() nvr.Mode { return mode }}, st)
+		r := start(t, Config{Routes: routes(nvr.Route{ID: "hook", Notifier: "hook", Updates: true}), Rules: rules, Mode: func() nvr.Mode { return mode }}, st)
 		first := time.Now()
 		r.see(0, person(first, .7))
 		if c := r.changes(); len(c) != 1 || c[0].After.Severity != "" || c[0].After.Mode != nvr.ModeAway {

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nightjar-nvr/nightjar/core/bus"
+	"github.com/nightjar-nvr/nightjar/core/event/route"
 	"github.com/nightjar-nvr/nightjar/core/event/rule"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
@@ -31,7 +31,6 @@ const (
 	snapshotInterval  = 5 * time.Second  // between two changes that bring only a better snapshot
 	heartbeatInterval = 60 * time.Second // an ongoing event is written at least this often
 	silence           = 30 * time.Second // without an observation: what was seen is taken to be gone
-	defaultTTL        = 6 * time.Hour    // after which a delivery is old news
 	saveDeadline      = 2 * time.Second
 	flushDeadline     = 5 * time.Second
 )
@@ -51,23 +50,6 @@ type eventStore interface {
 	CloseOngoing(ctx context.Context) (int64, error)
 }
 
-// Notifier is one notifier plugin and what it wants to hear of.
-type Notifier struct {
-	Plugin string      // id of the plugin
-	Labels []string    // empty: every label
-	Phases []nvr.Phase // empty: new and end
-}
-
-func (n Notifier) wants(phase nvr.Phase, label string) bool {
-	if len(n.Labels) > 0 && !slices.Contains(n.Labels, label) {
-		return false
-	}
-	if len(n.Phases) == 0 {
-		return phase == nvr.PhaseNew || phase == nvr.PhaseEnd
-	}
-	return slices.Contains(n.Phases, phase)
-}
-
 // Config is what the engine needs to know.
 type Config struct {
 	// Dir is the data directory; snapshots lie in Dir/snapshots. Created where missing.
@@ -76,17 +58,20 @@ type Config struct {
 	// MotionOnly tells whether motion itself makes events for a camera, because nothing detects objects on it.
 	// Nil means never. Asked per observation.
 	MotionOnly func(nvr.CameraID) bool
-	Notifiers  []Notifier
+	// Routes returns which alerts notifiers tell, as they are now. It is asked per alert. Nil: nobody is told.
+	Routes func() []nvr.Route
 	// Rules decide which events are alerts, and so what notifiers hear of. Nil: every event is one, of severity normal.
 	Rules *rule.Set
 	// Mode returns the arming mode; nil means home.
 	Mode func() nvr.Mode
-	// DeliveryTTL is how long an alert is worth telling; zero means 6 h.
-	DeliveryTTL time.Duration
+	// UnknownFace hears of the faces of strangers with the event they belong to. It must return at once. Nil: nobody keeps them.
+	UnknownFace func(nvr.Event, nvr.FaceSample)
 	// OfflineAfter is how long a camera must be offline for it to be an event; zero means 10 s.
 	OfflineAfter time.Duration
 	// SpoolRows bounds the events kept in memory while the database is away; zero means 50,000.
 	SpoolRows int
+	// NamesSounds says that a classifier names sounds: one noticed by its level waits a moment for its name.
+	NamesSounds bool
 }
 
 // Engine makes events. Observe may be called from any goroutine, also before and after Run.
@@ -107,8 +92,8 @@ func New(cfg Config, store eventStore, b *bus.Bus, log *slog.Logger, reg prometh
 	if store == nil || b == nil {
 		return nil, errors.New("event engine: store and bus are required")
 	}
-	if cfg.DeliveryTTL <= 0 {
-		cfg.DeliveryTTL = defaultTTL
+	if cfg.Routes == nil {
+		cfg.Routes = func() []nvr.Route { return nil }
 	}
 	if cfg.OfflineAfter <= 0 {
 		cfg.OfflineAfter = 10 * time.Second
@@ -175,6 +160,9 @@ func (e *Engine) RemoveSnapshotsBefore(t time.Time) (int, error) { return e.snap
 func (e *Engine) Run(ctx context.Context) error {
 	sub := e.bus.Cameras.Subscribe(256)
 	defer sub.Close()
+	health, sounds := e.bus.Health.Subscribe(256), e.bus.Sounds.Subscribe(256)
+	defer health.Close()
+	defer sounds.Close()
 	e.tellReady()
 
 	saveCtx, stopSaver := context.WithCancel(context.WithoutCancel(ctx))
@@ -186,6 +174,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		making.Go(func() error { newWatcher(e, id).run(ctx, box); return nil })
 	}
 	making.Go(func() error { newOfflineWatch(e).run(ctx, sub); return nil })
+	making.Go(func() error { newSpells(e).run(ctx, health, sounds); return nil })
 	_ = making.Wait() // the functions above return nil
 
 	stopSaver()
@@ -231,24 +220,7 @@ func (e *Engine) storeSnapshot(ev nvr.Event, jpeg []byte) bool {
 
 // deliveries returns what notifiers are told. They hear of alerts only; an event that becomes one late is new to them then.
 func (e *Engine) deliveries(phase nvr.Phase, ev nvr.Event, became bool) []nvr.Delivery {
-	if ev.Severity == "" {
-		return nil
-	}
-	if became && phase == nvr.PhaseUpdate {
-		phase = nvr.PhaseNew
-	}
-	var out []nvr.Delivery
-	for _, n := range e.cfg.Notifiers {
-		if news := became && n.wants(nvr.PhaseNew, ev.Label); !news && !n.wants(phase, ev.Label) {
-			continue
-		}
-		now := time.Now()
-		out = append(out, nvr.Delivery{
-			ID: NewID(now), EventID: ev.ID, Plugin: n.Plugin, Revision: ev.Revision, Phase: phase,
-			State: nvr.DeliveryPending, CreatedAt: now, ExpiresAt: now.Add(e.cfg.DeliveryTTL),
-		})
-	}
-	return out
+	return route.Deliver(e.cfg.Routes(), phase, became, ev, time.Now(), NewID)
 }
 
 // NewID returns a UUIDv7 of time t (RFC 9562 §5.7): 48 bits of Unix milliseconds, the rest random, so that ids sort

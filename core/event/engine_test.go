@@ -164,13 +164,15 @@ func person(first time.Time, confidence float32, more ...func(*nvr.TrackedObject
 	return o
 }
 
+func routes(rs ...nvr.Route) func() []nvr.Route { return func() []nvr.Route { return rs } }
+
 func withBest(o *nvr.TrackedObject) { o.Best = &nvr.Snapshot{JPEG: jpegBytes, Time: time.Now()} }
 func still(o *nvr.TrackedObject)    { o.Stationary = true }
 
 func TestObjectEventLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		r := start(t, Config{Dir: dir, Notifiers: []Notifier{{Plugin: "hook"}, {Plugin: "cars", Labels: []string{"car"}}}}, &fakeStore{})
+		r := start(t, Config{Dir: dir, Routes: routes(nvr.Route{ID: "hook", Notifier: "hook", Updates: true}, nvr.Route{ID: "cars", Notifier: "cars", Labels: []string{"car"}})}, &fakeStore{})
 		first := time.Now()
 		r.see(0, person(first, .5, withBest))
 		if c := r.changes(); len(c) != 0 {
@@ -222,7 +224,7 @@ func TestObjectEventLife(t *testing.T) {
 		if len(rows) != 1 || !reflect.DeepEqual(rows[id], c[0].After) {
 			t.Fatalf("stored %+v, told %+v", rows, c[0].After)
 		}
-		if len(deliveries) != 2 || deliveries[0].Phase != nvr.PhaseNew || deliveries[1].Phase != nvr.PhaseEnd ||
+		if len(deliveries) != 4 || deliveries[0].Phase != nvr.PhaseNew || deliveries[1].Phase != nvr.PhaseUpdate || deliveries[3].Phase != nvr.PhaseEnd ||
 			deliveries[0].Plugin != "hook" || deliveries[0].ExpiresAt.Sub(deliveries[0].CreatedAt) != 6*time.Hour {
 			t.Fatalf("deliveries %+v", deliveries)
 		}
@@ -350,7 +352,7 @@ func TestCameraOffline(t *testing.T) {
 func TestDatabaseAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &fakeStore{away: true}
-		r := start(t, Config{Notifiers: []Notifier{{Plugin: "hook"}}}, store)
+		r := start(t, Config{Routes: routes(nvr.Route{ID: "hook", Notifier: "hook", Updates: true})}, store)
 		first := time.Now()
 		r.see(0, person(first, .7))
 		r.see(2*time.Second, person(first, .7, still))
@@ -366,7 +368,7 @@ func TestDatabaseAway(t *testing.T) {
 		store.setAway(false)
 		time.Sleep(15 * time.Second)
 		rows, deliveries := store.snapshot()
-		if len(rows) != 1 || len(deliveries) != 2 || store.closed != 1 {
+		if len(rows) != 1 || len(deliveries) != 3 || store.closed != 1 {
 			t.Fatalf("after the outage: %d rows, %d deliveries, closed %d times", len(rows), len(deliveries), store.closed)
 		}
 		for _, row := range rows {

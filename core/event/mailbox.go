@@ -62,9 +62,14 @@ func merge(older, newer nvr.Observation) nvr.Observation {
 			return t.TrackID == old.TrackID && t.FirstSeen.Equal(old.FirstSeen)
 		})
 		switch {
-		case i >= 0 && newer.Objects[i].Best == nil:
-			newer.Objects[i].Best = old.Best
-		case i < 0 && len(newer.Objects) < maxObjects:
+		case i >= 0:
+			if newer.Objects[i].Best == nil {
+				newer.Objects[i].Best = old.Best
+			}
+			if newer.Objects[i].Face == nil {
+				newer.Objects[i].Face = old.Face
+			}
+		case len(newer.Objects) < maxObjects:
 			newer.Objects = append(newer.Objects, old)
 		}
 	}

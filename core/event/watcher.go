@@ -100,13 +100,17 @@ func (w *watcher) see(obj nvr.TrackedObject) {
 	if obj.Best != nil && plausibleJPEG(obj.Best.JPEG) {
 		t.best = obj.Best
 	}
-	obj.Best = nil
+	face := obj.Face
+	obj.Best, obj.Face = nil, nil
 	t.obj = obj
 	switch {
 	case t.confirmed():
 		w.update(t)
 	case obj.Confirmed:
 		w.begin(t)
+	}
+	if face != nil && t.confirmed() && w.e.cfg.UnknownFace != nil {
+		w.e.cfg.UnknownFace(t.event, *face)
 	}
 }
 
@@ -128,7 +132,7 @@ func (w *watcher) update(t *track) {
 	t.whereabouts()
 	flipped := t.event.Stationary != t.told.Stationary || t.event.Label != t.told.Label ||
 		!slices.Equal(t.event.Zones, t.told.Zones) || !slices.Equal(t.event.EnteredZones, t.told.EnteredZones) ||
-		len(t.event.Crossings) != len(t.told.Crossings)
+		len(t.event.Crossings) != len(t.told.Crossings) || !t.event.Identity.Same(t.told.Identity)
 	firstPicture := t.best != nil && !t.told.HasSnapshot
 	alerts := age >= urgentInterval && w.e.dueAlert(t.event)
 	if (flipped || firstPicture) && age >= urgentInterval || alerts ||
@@ -137,11 +141,12 @@ func (w *watcher) update(t *track) {
 	}
 }
 
-// whereabouts takes over where the object is and was. The slices are never changed by the pipeline.
+// whereabouts takes over where the object is and was, and who it is. The slices are never changed by the pipeline.
 func (t *track) whereabouts() {
 	t.event.Zones, t.event.EnteredZones = t.obj.Zones, t.obj.EnteredZones
 	t.event.Crossings, t.event.Path = t.obj.Crossings, t.obj.Path
 	t.event.Speed, t.event.MaxSpeed = t.obj.Speed, t.obj.MaxSpeed
+	t.event.Identity = t.obj.Identity
 }
 
 // end forgets a track and ends its event, if it had come to one, where the object was last seen.

@@ -23,6 +23,7 @@ const (
 	accessPublic access = "public"
 	accessViewer access = "viewer"
 	accessAdmin  access = "admin"
+	accessLocal  access = "local" // an administrator on this machine, by the control socket
 )
 
 // Cookies of a browser session. The access cookie serves what cannot send a header: pictures and sockets.
@@ -55,6 +56,9 @@ func (s *Server) authorize(c *fiber.Ctx, a access) (auth.Identity, error) {
 	if a == accessPublic {
 		return auth.Identity{}, nil
 	}
+	if conn, ok := c.Context().Conn().(*controlConn); ok {
+		return s.localIdentity(c, conn)
+	}
 	token, bearer := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Bearer ")
 	if !bearer {
 		// A cookie goes along with requests that other sites cause, so it may only read.
@@ -70,7 +74,7 @@ func (s *Server) authorize(c *fiber.Ctx, a access) (auth.Identity, error) {
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	if a == accessAdmin && id.Role != auth.RoleAdmin {
+	if a == accessLocal || a == accessAdmin && id.Role != auth.RoleAdmin {
 		return auth.Identity{}, errForbidden
 	}
 	return id, nil
@@ -97,7 +101,7 @@ func (s *Server) checkAccess() error {
 				continue // middleware, and the HEAD twin of each GET
 			}
 			a := s.access[r.Method+" "+r.Path]
-			if !slices.Contains([]access{accessPublic, accessViewer, accessAdmin}, a) && r.Method != fiber.MethodOptions {
+			if !slices.Contains([]access{accessPublic, accessViewer, accessAdmin, accessLocal}, a) && r.Method != fiber.MethodOptions {
 				return fmt.Errorf("route %s %s does not declare who may call it", r.Method, r.Path)
 			}
 		}

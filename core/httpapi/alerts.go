@@ -29,7 +29,7 @@ type Verdict struct {
 
 // Condition is one part of an alert rule.
 type Condition struct {
-	Name   string `json:"name" enum:"camera,label,zone,mode,schedule,score,duration,cooldown"`
+	Name   string `json:"name" enum:"camera,label,zone,identity,mode,schedule,score,duration,cooldown"`
 	Holds  bool   `json:"holds"`
 	Detail string `json:"detail" doc:"One sentence for a person"`
 }

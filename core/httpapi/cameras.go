@@ -19,6 +19,20 @@ type Camera struct {
 	Recording bool       `json:"recording" doc:"The recording switch"`
 	Detecting bool       `json:"detecting" doc:"The detection switch"`
 	Streams   []Stream   `json:"streams" nullable:"false"`
+	Areas     []Area     `json:"areas" nullable:"false" doc:"Zones, lines and masks as they are configured"`
+
+	Problems []CameraProblem `json:"problems" nullable:"false" doc:"What is wrong with its pictures or its clock"`
+}
+
+// Area is a zone, line or mask over a camera's picture.
+type Area struct {
+	Kind       string      `json:"kind" enum:"zone,line,motion_mask,object_mask"`
+	Name       string      `json:"name" doc:"Empty: masks have none"`
+	Points     [][]float64 `json:"points" nullable:"false" doc:"[x, y] in fractions of the picture from its top left corner"`
+	Labels     []string    `json:"labels" nullable:"false" doc:"That it is about; empty: all"`
+	Inertia    int         `json:"inertia,omitempty" doc:"Frames inside until something is in the zone"`
+	LoiteringS float64     `json:"loitering_s,omitempty" doc:"Seconds inside until something is in the zone"`
+	Lengths    []float64   `json:"lengths,omitempty" nullable:"false" doc:"Of the zone's four sides, metres"`
 }
 
 // Stream is one stream of a camera.
@@ -51,6 +65,7 @@ func cameraOf(st nvr.CameraStatus, order int) Camera {
 	c := Camera{
 		ID: string(st.Camera), Name: st.Name, Order: order, State: string(st.State), Reason: st.Reason, Since: st.Since.UTC(),
 		Recording: st.Recording, Detecting: st.Detecting, Streams: make([]Stream, 0, len(st.Streams)),
+		Problems: problemsOf(st.Health),
 	}
 	for _, x := range st.Streams {
 		c.Streams = append(c.Streams, Stream{
@@ -77,6 +92,7 @@ func (s *Server) cameras() []Camera {
 	out := make([]Camera, len(sts))
 	for i, st := range sts {
 		out[i] = cameraOf(st, i)
+		out[i].Areas = append([]Area{}, s.deps.Areas[st.Camera]...)
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 
 // setWhereabouts gives the world's event a way through the picture.
 func setWhereabouts(e *nvr.Event) {
+	e.Mode = nvr.ModeNight
 	e.Zones, e.EnteredZones, e.MaxSpeed = []string{"porch"}, []string{"street", "porch"}, 12.5
 	e.Crossings = []nvr.Crossing{{Line: "gate", Direction: nvr.BToA, Time: e.Start.Add(time.Second)}}
 	e.Path = []nvr.PathPoint{{Point: nvr.Point{X: 0.25, Y: 0.5}, After: 2 * time.Second}}
@@ -30,7 +31,7 @@ func (w *world) testEvents(t *testing.T) {
 	}
 	var e Event
 	w.do(request{path: "/api/v1/events/" + w.eventID, token: w.viewer}, &e)
-	if len(e.Zones) != 1 || e.EnteredZones[0] != "street" || len(e.Path) != 1 || e.Path[0].X != 0.25 || !e.Path[0].Time.Equal(e.Start.Add(2*time.Second)) {
+	if e.Mode != "night" || len(e.Zones) != 1 || e.EnteredZones[0] != "street" || len(e.Path) != 1 || e.Path[0].X != 0.25 || !e.Path[0].Time.Equal(e.Start.Add(2*time.Second)) {
 		t.Errorf("one event: %+v", e)
 	}
 }

@@ -166,6 +166,7 @@ func (s *Server) registerExports() {
 		}
 		return s.sendExport(c, c.Params("id"), name)
 	})
+	s.registerSharedEvents()
 	// The token in the path says which file and until when, and nobody can make one but us.
 	s.raw(fiber.MethodGet, apiBase+"/shared/:token/:name", accessPublic, func(c *fiber.Ctx) error {
 		id, name, err := s.deps.Exports.Resolve(c.Params("token"))

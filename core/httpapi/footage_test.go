@@ -279,6 +279,7 @@ func (w *world) testShared(t *testing.T) {
 	if resp := w.do(request{path: "/api/v1/shared/token-two/x.mp4"}, nil); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("a token that is not good: %s", resp.Status)
 	}
+	w.testSharedEvents(t)
 }
 
 func (w *world) testHolds(t *testing.T) {

@@ -43,6 +43,7 @@ type fakeCameras struct{ recording bool }
 func (f *fakeCameras) Statuses() []nvr.CameraStatus {
 	return []nvr.CameraStatus{{
 		Camera: "front", Name: "Front <b>door</b>", State: nvr.StateOnline, Since: t0, Recording: f.recording,
+		Health:  []nvr.HealthState{{Problem: nvr.HealthBlurred, Since: t0, Detail: "The picture is not sharp."}},
 		Streams: []nvr.StreamStatus{{Role: nvr.Main, State: nvr.StateOnline, Codec: "h264", Width: 1920, Height: 1080}},
 	}}
 }
@@ -110,6 +111,10 @@ type world struct {
 	exports *fakeExports
 	holds   *fakeHolds
 	bus     *bus.Bus
+
+	plugins   *fakePlugins
+	notifiers *fakeNotifiers
+
 	admin   string // access tokens
 	viewer  string
 	eventID string
@@ -152,6 +157,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, passwordFile: filepath.Join(dir, auth.AdminPasswordFile), store: st, cameras: &fakeCameras{recording: true}, exports: &fakeExports{}, holds: &fakeHolds{}, bus: &bus.Bus{}, eventID: uuid.Must(uuid.NewV7()).String()}
+	w.plugins, w.notifiers = &fakePlugins{}, &fakeNotifiers{}
 	e := nvr.Event{ID: w.eventID, Camera: "front", Kind: nvr.EventObject, Label: "person", Start: t0.Add(12 * time.Second), TopScore: 0.756, Revision: 1}
 	setWhereabouts(&e)
 	if err := st.SaveEvent(ctx, e, nil); err != nil {
@@ -160,8 +166,12 @@ func newWorld(t *testing.T) *world {
 	reg := prometheus.NewRegistry()
 	w.srv, err = New(Options{Listen: "127.0.0.1:0", Version: "test", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/32")}}, Deps{
 		Log: log, Metrics: reg, Gatherer: reg, Auth: svc, Cameras: w.cameras, Events: st, Playback: fakePlayback{},
-		Stills: fakeStills{}, Previews: fakePreviews{}, Exports: w.exports, Holds: w.holds, Storage: fakeStorage{}, Motion: st, Alerts: &fakeAlerts{mode: nvr.ModeHome},
-		Pictures: fakePictures{}, Live: fakeLive{}, Bus: w.bus, Site: site,
+		Stills: fakeStills{}, Previews: fakePreviews{}, Exports: w.exports, SharedEvents: w.exports, Holds: w.holds, Storage: fakeStorage{}, Motion: st, Faces: storedFaces{st}, Sound: fakeEars{}, Alerts: &fakeAlerts{mode: nvr.ModeHome},
+		Deliveries: &storedDesk{Store: st, routes: []nvr.Route{{
+			ID: "file", Notifier: "hook", Rate: nvr.Rate{Burst: 2, Per: time.Minute}, Escalate: nvr.Escalation{After: 5 * time.Minute, To: []string{"x"}},
+			Quiet: []nvr.Quiet{{From: 1320, To: 420, Days: []time.Weekday{time.Saturday}, Action: nvr.QuietHold}},
+		}}},
+		Pictures: fakePictures{}, Live: fakeLive{}, Bus: w.bus, Site: site, Plugins: w.plugins, Notifiers: w.notifiers,
 		System: func(context.Context) System {
 			return System{Version: "test", Plugins: []Plugin{}, Warnings: []Warning{}}
 		},
@@ -251,15 +261,17 @@ func TestServer(t *testing.T) {
 	for name, f := range map[string]func(*testing.T){
 		"Access": w.testAccess, "Cookie": w.testCookie, "Sessions": w.testSessions, "Input": w.testInput,
 		"Switches": w.testSwitches, "Timeline": w.testTimeline, "Media": w.testMedia, "Site": w.testSite, "Sockets": w.testSockets,
-		"Events": w.testEvents,
+		"Events": w.testEvents, "Plugins": w.testPlugins, "Bundle": w.testBundle, "Control": w.testControl, "Sound": w.testSound,
 	} {
 		t.Run(name, f)
 	}
+	t.Run("Faces", w.testFaces) // last: these store events, which the others count
+	t.Run("Deliveries", w.testDeliveries)
 }
 
 // testAccess calls every route as a stranger, a viewer and an administrator.
 func (w *world) testAccess(t *testing.T) {
-	fill := strings.NewReplacer(":id", "front", ":camera", "front", ":role", "main", ":file", "1000", ":part", "init.mp4", ":from", "0", ":to", "1000")
+	fill := strings.NewReplacer(":id", "front", ":camera", "front", ":role", "main", ":file", "1000", ":part", "init.mp4", ":from", "0", ":to", "1000", ":version", "1.0.0")
 	n := 0
 	for route, a := range w.srv.access {
 		method, path, _ := strings.Cut(route, " ")

@@ -60,12 +60,18 @@ func (s *Server) registerOperations() {
 
 	s.registerAuth()
 	s.registerCameras()
+	s.registerSound()
 	s.registerEvents()
 	s.registerTimeline()
 	s.registerMotion()
 	s.registerExports()
 	s.registerHolds()
 	s.registerAlerts()
+	s.registerDeliveries()
+	s.registerRoutes()
+	s.registerPlugins()
+	s.registerNotifiers()
+	s.registerFaces()
 	s.registerStorage()
 	s.registerSystem()
 }

@@ -73,5 +73,35 @@ func (s *Server) fail(op string, err error) error {
 	if p.Status >= 500 {
 		s.deps.Log.Error("operation failed", "operation", op, "err", err)
 	}
-	return huma.NewError(p.Status, p.Detail)
+	return huma.NewError(p.Status, p.Detail, fieldsOf(err)...)
+}
+
+// FormError is an error of a form: what is wrong with which field.
+type FormError struct {
+	Cause  *nvr.Error
+	Fields []FieldError
+}
+
+// Error implements error.
+func (e *FormError) Error() string { return e.Cause.Error() }
+
+// Unwrap makes the domain error found.
+func (e *FormError) Unwrap() error { return e.Cause }
+
+// FieldError is one field.
+type FieldError struct {
+	Path    string // below the body, as settings.url
+	Message string // one sentence for a person
+}
+
+func fieldsOf(err error) []error {
+	var fe *FormError
+	if !errors.As(err, &fe) {
+		return nil
+	}
+	out := make([]error, len(fe.Fields))
+	for i, f := range fe.Fields {
+		out[i] = &huma.ErrorDetail{Location: "body." + f.Path, Message: f.Message}
+	}
+	return out
 }

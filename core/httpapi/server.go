@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -98,14 +99,24 @@ type Deps struct {
 	Previews previews
 	Exports  exporter
 	Holds    holder
-	Alerts   alerts
-	Storage  storageService
-	Motion   motionReader
-	Pictures pictures
-	Live     liveStreams
-	System   func(ctx context.Context) System
-	Bus      *bus.Bus
-	Site     *ui.Site
+	// SharedEvents may be nil: then there are no links to events.
+	SharedEvents SharedEvents
+	Alerts       alerts
+	// Deliveries is the outbox and the routes.
+	Deliveries DeliveryService
+	// Plugins and Notifiers are the catalogue and the configured notifiers.
+	Plugins   pluginCatalog
+	Notifiers notifierService
+	Faces     faceLibrary
+	Storage   storageService
+	Motion    motionReader
+	Sound     listener
+	Pictures  pictures
+	Live      liveStreams
+	System    func(ctx context.Context) System
+	Bus       *bus.Bus
+	Site      *ui.Site
+	Areas     map[nvr.CameraID][]Area // optional; never changed once given
 }
 
 // Options is how the server listens and who may speak for a client.
@@ -114,6 +125,7 @@ type Options struct {
 	PathPrefix     string
 	TrustedProxies []netip.Prefix
 	Version        string
+	Control        string // folder of the control socket; empty: RunControl must not be called
 }
 
 // Server is the HTTP server. Run serves until its context ends.
@@ -132,6 +144,7 @@ type Server struct {
 	addr    net.Addr
 
 	listening sync.Once
+	control   atomic.Pointer[string] // token of the control socket
 }
 
 // New builds all routes. It fails if one of them does not say who may call it.

@@ -15,6 +15,9 @@ type Detector struct {
 	Fix         string  `json:"fix" doc:"The command that fixes it"`
 	InferenceMS float64 `json:"inference_ms"`
 	FPS         float64 `json:"fps" doc:"Detections per second, all cameras"`
+
+	Decode        string `json:"decode" doc:"What pictures are decoded on: cpu, vaapi, cuda, qsv, or several"`
+	DecodeMessage string `json:"decode_message" doc:"Why the hardware that was asked for is not used, for a person"`
 }
 
 // System is the state of everything but the cameras.
@@ -25,6 +28,7 @@ type System struct {
 	Storage       Storage    `json:"storage"`
 	Detector      Detector   `json:"detector"`
 	MQTT          Connection `json:"mqtt"`
+	Redis         Connection `json:"redis" doc:"The queue of deliveries, where it is on Redis"`
 	Database      Database   `json:"database"`
 	Plugins       []Plugin   `json:"plugins" nullable:"false"`
 	Warnings      []Warning  `json:"warnings" nullable:"false"`

@@ -13,7 +13,7 @@ import (
 // maxTimelineSpan bounds one timeline request.
 const maxTimelineSpan = 32 * 24 * time.Hour
 
-var eventKinds = []nvr.EventKind{nvr.EventObject, nvr.EventMotion, nvr.EventCamera, nvr.EventManual}
+var eventKinds = []nvr.EventKind{nvr.EventObject, nvr.EventMotion, nvr.EventCamera, nvr.EventManual, nvr.EventSound}
 
 // Timeline is a time range as columns. Every start is in milliseconds, delta coded: the first relative to from, each
 // further one to the one before it. A day of 16 busy cameras is about 300 KB, a twentieth of rows of objects.

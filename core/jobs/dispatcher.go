@@ -4,45 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"strings"
+	"slices"
+	"strconv"
+	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nightjar-nvr/nightjar/core/lifecycle"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
 const (
-	jobTimeout       = 30 * time.Second
-	rescueAfter      = jobTimeout + 15*time.Second // a job running longer was lost with its worker
-	stopDeadline     = 20 * time.Second
-	workersPerPlugin = 4
-	downPause        = 10 * time.Second // before a plugin that does not run is asked again
-	sweepPage        = 500
-	maxSnapshotBytes = 1 << 20
-	maxErrorBytes    = 1000 // of LastError
+	downPause  = 10 * time.Second // before a plugin that does not run is asked again
+	countEvery = 10 * time.Second // how old the metrics of depth may be
+	sweepPage  = 100
+	noteFor    = 12 * time.Second // claimFor - attemptTimeout, and some reserve
+	notePause  = 500 * time.Millisecond
 )
 
-// deliveryStore is what the dispatcher needs of the database; core/store implements it over the table deliveries.
+// deliveryStore is what the dispatcher needs of the database; core/store implements it over the table deliveries and says
+// what each method promises.
 type deliveryStore interface {
-	// Delivery returns one delivery with its event as it stands now and the display name of its camera (the id where
-	// none is known). nvr.CodeNotFound: the row is gone, with its event.
-	Delivery(ctx context.Context, id string) (nvr.Delivery, nvr.Event, string, error)
-	// UpdateDelivery writes State, Attempts, LastError and DeliveredAt (zero: null) of d by d.ID, and only while the
-	// stored state is pending: a settled row never changes again. That it was not pending is no error.
-	UpdateDelivery(ctx context.Context, d nvr.Delivery) error
-	// PendingDeliveries returns up to limit pending deliveries whose id is greater than after ("" for the first
-	// page), in the order of their ids. Only ID, Plugin, Attempts, LastError, ExpiresAt and State need to be set.
+	ClaimDelivery(ctx context.Context, id, node string, d time.Duration) (ok bool, wait time.Duration, err error)
+	ReleaseClaims(ctx context.Context, node string) error
+	DeliveryTurn(ctx context.Context, id string) (nvr.DeliveryTurn, error)
+	CollectDelivery(ctx context.Context, d nvr.Delivery, why nvr.HoldReason, until time.Time) (joined bool, err error)
+	AdmitDelivery(ctx context.Context, d nvr.Delivery, r nvr.Rate) (ok bool, wait time.Duration, err error)
+	SettleDelivery(ctx context.Context, d nvr.Delivery, a *nvr.DeliveryAttempt) error
 	PendingDeliveries(ctx context.Context, after string, limit int) ([]nvr.Delivery, error)
+	QueueDepths(ctx context.Context) ([]nvr.QueueDepth, error)
 }
 
 // notifier asks a plugin to deliver one alert, once; core/pluginhost implements it. nvr.CodeUnavailable says that the
@@ -56,14 +51,22 @@ type snapshotOpener interface {
 	OpenSnapshot(camera nvr.CameraID, start time.Time, id string) (*os.File, error)
 }
 
-// Options are the parts of a Dispatcher. All are required but Snapshots, Node and Schedule.
+// Options are the parts of a Dispatcher. Store and Notifier are required.
 type Options struct {
 	Store     deliveryStore
 	Notifier  notifier
 	Snapshots snapshotOpener // nil: alerts go without pictures
-	Plugins   []string       // ids of the plugins whose alerts this node delivers
+	Notifiers []string       // ids of the notifiers whose alerts this node delivers; SetNotifiers changes them
+	// Routes returns all routes as they are now; a delivery whose route is gone is told as ever. Nil: there are none.
+	Routes func() []nvr.Route
+	// Zone is the site's time zone, for quiet hours and texts. Nil: the machine's.
+	Zone *time.Location
+	// CameraName returns the display name of a camera. Nil: its id.
+	CameraName func(nvr.CameraID) string
+	// Link returns where a person sees an event, empty where that is not known. Nil: it is not.
+	Link func(nvr.Event) string
 	// Node names this process among those that share the database; default "nightjar". A restart must keep it:
-	// jobs that an earlier run of the same node held are taken back at once.
+	// rows that an earlier run of the same node held are taken back at once.
 	Node string
 	// Schedule holds the pauses before attempt 2, 3, …; the last repeats. Default 5 s, 15 s, 1 m, 5 m, 15 m, 1 h.
 	Schedule []time.Duration
@@ -71,133 +74,153 @@ type Options struct {
 	SweepEvery time.Duration
 }
 
+func (o *Options) defaults() {
+	if o.Node == "" {
+		o.Node = "nightjar"
+	}
+	if len(o.Schedule) == 0 {
+		o.Schedule = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+	}
+	if o.SweepEvery <= 0 {
+		o.SweepEvery = time.Minute
+	}
+	if o.Routes == nil {
+		o.Routes = func() []nvr.Route { return nil }
+	}
+	if o.Zone == nil {
+		o.Zone = time.Local //nolint:gosmopolitan // quiet hours are about the people at this place
+	}
+	if o.CameraName == nil {
+		o.CameraName = func(id nvr.CameraID) string { return string(id) }
+	}
+	if o.Link == nil {
+		o.Link = func(nvr.Event) string { return "" }
+	}
+}
+
 // Dispatcher works the jobs of deliveries.
 type Dispatcher struct {
-	queue *Queue
+	queue Queue
 	opts  Options
 	log   *slog.Logger
-	done  *prometheus.CounterVec
+	met   *metrics
+	order *order
+
+	mu        sync.Mutex
+	notifiers []string
+	changed   chan struct{}
 }
 
 // NewDispatcher checks its parts.
-func NewDispatcher(q *Queue, opts Options, log *slog.Logger, reg prometheus.Registerer) (*Dispatcher, error) {
+func NewDispatcher(q Queue, opts Options, log *slog.Logger, reg prometheus.Registerer) (*Dispatcher, error) {
 	if q == nil || opts.Store == nil || opts.Notifier == nil || log == nil {
 		return nil, errors.New("dispatcher: queue, store, notifier and logger are required")
 	}
-	if opts.Node == "" {
-		opts.Node = "nightjar"
-	}
-	if len(opts.Schedule) == 0 {
-		opts.Schedule = []time.Duration{
-			5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour,
-		}
-	}
-	if opts.SweepEvery <= 0 {
-		opts.SweepEvery = time.Minute
-	}
+	opts.defaults()
 	return &Dispatcher{
-		queue: q, opts: opts, log: log,
-		done: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
-			Name: "nvr_jobs_deliveries_total", Help: "Deliveries by what became of them in one attempt.",
-		}, []string{"plugin", "reason"}),
+		queue: q, opts: opts, log: log, met: newMetrics(reg), order: newOrder(), notifiers: opts.Notifiers, changed: make(chan struct{}, 1),
 	}, nil
 }
 
-// Run delivers until ctx ends, then lets the attempts under way finish for at most 20 s. While the database is away
-// it waits for it.
+// SetNotifiers changes whose alerts this node delivers, while it runs or before. Attempts under way are not cut off.
+func (d *Dispatcher) SetNotifiers(ids []string) {
+	d.mu.Lock()
+	same := slices.Equal(d.notifiers, ids)
+	d.notifiers = slices.Clone(ids)
+	d.mu.Unlock()
+	if same {
+		return
+	}
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (d *Dispatcher) current() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.notifiers
+}
+
+// Run delivers until ctx ends, then lets the attempts under way finish for at most 20 s. While the database or the queue is
+// away it waits for it.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	backoff := lifecycle.Backoff{Min: time.Second, Max: 15 * time.Second, Factor: 2, Jitter: 0.2, Reset: time.Minute}
-	return lifecycle.Keepalive(ctx, backoff, d.work, func(f lifecycle.Failure) {
+	again := strconv.FormatInt(time.Now().UnixMilli(), 36) // what the run before left in the queue is done anew, once
+	return lifecycle.Keepalive(ctx, backoff, func(ctx context.Context) error { return d.work(ctx, &again) }, func(f lifecycle.Failure) {
 		if f.Attempt == 1 {
 			d.log.Warn("deliveries wait, trying again", "err", f.Err)
 		}
 	})
 }
 
+// errChanged ends a round of work because other notifiers are to be served.
+var errChanged = errors.New("notifiers changed")
+
 // work is one attempt at working the queues, until ctx ends or the queue gives up.
-func (d *Dispatcher) work(ctx context.Context) error {
-	if err := d.takeBack(ctx); err != nil {
-		return err
-	}
-	stopped := make(<-chan struct{})
-	if len(d.opts.Plugins) > 0 {
-		client, err := d.client()
-		if err != nil {
+func (d *Dispatcher) work(ctx context.Context, again *string) error {
+	if *again != "" {
+		if err := d.opts.Store.ReleaseClaims(ctx, d.opts.Node); err != nil {
 			return err
 		}
-		// The context bounds the attempts under way, which may outlive ctx a little.
-		jobsCtx, cancelJobs := context.WithCancel(context.WithoutCancel(ctx))
-		defer cancelJobs()
-		if err := client.Start(jobsCtx); err != nil {
-			return fmt.Errorf("start job queue: %w", err)
-		}
-		defer stop(client, cancelJobs)
-		stopped = client.Stopped()
 	}
-	sweep := time.NewTicker(d.opts.SweepEvery)
-	defer sweep.Stop()
 	for {
-		if err := d.sweep(ctx); err != nil && ctx.Err() == nil {
-			d.log.Warn("cannot look for forgotten deliveries", "err", err)
+		err := d.round(ctx, again)
+		if !errors.Is(err, errChanged) {
+			return err
 		}
+	}
+}
+
+func (d *Dispatcher) round(ctx context.Context, again *string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.queue.Work(ctx, d.opts.Node, d.current(), d.deliver) })
+	g.Go(func() error { return d.keepHouse(ctx, again) })
+	return g.Wait()
+}
+
+// keepHouse sweeps and counts until ctx ends or the notifiers change.
+func (d *Dispatcher) keepHouse(ctx context.Context, again *string) error {
+	sweep, count := time.NewTicker(d.opts.SweepEvery), time.NewTicker(countEvery)
+	defer sweep.Stop()
+	defer count.Stop()
+	d.sweepAndCount(ctx, again)
+	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-stopped:
-			return errors.New("the job queue stopped")
+		case <-d.changed:
+			return errChanged
+		case <-count.C:
+			d.count(ctx)
 		case <-sweep.C:
+			d.sweepAndCount(ctx, again)
 		}
 	}
 }
 
-func (d *Dispatcher) client() (*river.Client[pgx.Tx], error) {
-	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{d: d}); err != nil {
-		return nil, fmt.Errorf("make job worker: %w", err)
+func (d *Dispatcher) sweepAndCount(ctx context.Context, again *string) {
+	err := d.sweep(ctx, *again)
+	switch {
+	case err == nil:
+		*again = ""
+	case ctx.Err() == nil:
+		d.log.Warn("cannot look for forgotten deliveries", "err", err)
 	}
-	queues := map[string]river.QueueConfig{}
-	for _, p := range d.opts.Plugins {
-		queues[queueName(p)] = river.QueueConfig{MaxWorkers: workersPerPlugin}
-	}
-	client, err := river.NewClient(riverpgxv5.New(d.queue.pool), &river.Config{
-		ID: d.opts.Node, Logger: riverLogger(d.log), Queues: queues, Workers: workers,
-		JobTimeout: jobTimeout, RescueStuckJobsAfter: rescueAfter, FetchCooldown: 20 * time.Millisecond,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make job client: %w", err)
-	}
-	return client, nil
+	d.count(ctx)
 }
 
-// stop lets attempts finish, then cancels them, and waits in both cases.
-func stop(client *river.Client[pgx.Tx], cancelJobs func()) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopDeadline)
-	defer cancel()
-	if client.Stop(ctx) == nil {
-		return
+func (d *Dispatcher) count(ctx context.Context) {
+	depths, err := d.opts.Store.QueueDepths(ctx)
+	if err == nil {
+		d.met.setDepths(depths, time.Now())
 	}
-	cancelJobs()
-	<-client.Stopped()
-}
-
-// takeBack frees the jobs that an earlier run of this node held when it was killed; River itself would do so only
-// after rescueAfter.
-func (d *Dispatcher) takeBack(ctx context.Context) error {
-	tag, err := d.queue.pool.Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = now()
-		WHERE state = 'running' AND kind = $1 AND attempted_by[array_upper(attempted_by, 1)] = $2`,
-		deliveryArgs{}.Kind(), d.opts.Node)
-	if err != nil {
-		return fmt.Errorf("take back jobs: %w", err)
-	}
-	if n := tag.RowsAffected(); n > 0 {
-		d.log.Info("took back deliveries of an earlier run", "deliveries", n)
-	}
-	return nil
 }
 
 // sweep settles pending rows that expired while nobody asked for their plugin, and makes sure that the others have a
 // job.
-func (d *Dispatcher) sweep(ctx context.Context) error {
+func (d *Dispatcher) sweep(ctx context.Context, again string) error {
 	after := ""
 	for {
 		page, err := d.opts.Store.PendingDeliveries(ctx, after, sweepPage)
@@ -213,7 +236,7 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := d.queue.enqueue(ctx, alive); err != nil {
+		if err := d.queue.Enqueue(ctx, alive, again); err != nil {
 			return err
 		}
 		if len(page) < sweepPage {
@@ -222,82 +245,100 @@ func (d *Dispatcher) sweep(ctx context.Context) error {
 	}
 }
 
-// worker is River's side of deliver.
-type worker struct {
-	river.WorkerDefaults[deliveryArgs]
-	d *Dispatcher
+// deliver is the Handler: it makes one attempt at one row and notes what became of it.
+func (d *Dispatcher) deliver(ctx context.Context, id string) (time.Duration, error) {
+	pause, err := d.look(ctx, id)
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("a delivery could not be worked on, trying again", "delivery_id", id, "err", err)
+	}
+	return pause, err
 }
 
-// Work implements river.Worker.
-func (w *worker) Work(ctx context.Context, job *river.Job[deliveryArgs]) error {
-	pause, err := w.d.deliver(ctx, job.Args.DeliveryID)
+func (d *Dispatcher) look(ctx context.Context, id string) (pause time.Duration, err error) {
+	ok, wait, err := d.opts.Store.ClaimDelivery(ctx, id, d.opts.Node, claimFor)
+	if err != nil || !ok {
+		return wait, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	turn, err := d.opts.Store.DeliveryTurn(ctx, id)
+	if nvr.ErrorCode(err) == nvr.CodeNotFound {
+		return 0, nil
+	}
 	if err != nil {
-		return err
+		return 0, fmt.Errorf("read delivery: %w", err)
 	}
-	if pause > 0 {
-		return river.JobSnooze(pause)
+	waited, leave := d.order.enter(ctx, turn.Plugin, turn.Recipient, string(turn.Event.Camera))
+	defer leave()
+	if waited { // those before may have changed what is known
+		if turn, err = d.opts.Store.DeliveryTurn(ctx, id); err != nil {
+			return 0, fmt.Errorf("read delivery: %w", err)
+		}
 	}
-	return nil
+	if turn.State != nvr.DeliveryPending || turn.DigestID != "" {
+		return 0, nil
+	}
+	return d.turn(ctx, turn)
 }
 
-// NextRetry implements river.Worker, for errors of the database.
-func (w *worker) NextRetry(*river.Job[deliveryArgs]) time.Time { return time.Now().Add(downPause) }
-
-// deliver makes one attempt at one row and notes what became of it. A pause says that the row is still pending.
-func (d *Dispatcher) deliver(ctx context.Context, id string) (pause time.Duration, err error) {
-	row, event, camera, err := d.opts.Store.Delivery(ctx, id)
+// turn decides about a claimed row and asks the plugin.
+func (d *Dispatcher) turn(ctx context.Context, t nvr.DeliveryTurn) (pause time.Duration, err error) {
+	now := time.Now()
+	if !now.Before(t.ExpiresAt) {
+		return 0, d.expire(ctx, t.Delivery)
+	}
+	r := d.route(t.Route)
+	v, err := d.consider(ctx, t, r, now.In(d.opts.Zone))
 	switch {
-	case nvr.ErrorCode(err) == nvr.CodeNotFound:
-		return 0, nil
 	case err != nil:
-		return 0, fmt.Errorf("read delivery: %w", err)
-	case row.State != nvr.DeliveryPending:
-		return 0, nil
-	case !time.Now().Before(row.ExpiresAt):
-		return 0, d.expire(ctx, row)
-	}
-	result, err := d.opts.Notifier.Notify(ctx, row.Plugin, nvr.Alert{
-		DeliveryID: row.ID, Attempt: row.Attempts + 1, Recipient: row.Recipient, Phase: row.Phase,
-		Event: event, CameraName: camera, Snapshot: d.snapshot(event),
-	})
-	pause = d.settle(&row, result, err)
-	if err := d.update(ctx, row); err != nil {
 		return 0, err
+	case v.reason != "":
+		return 0, d.suppress(ctx, t.Delivery, v.reason)
+	case v.hold != nvr.HoldNone:
+		joined, err := d.opts.Store.CollectDelivery(ctx, t.Delivery, v.hold, v.until)
+		if err != nil || joined {
+			return 0, err
+		}
+		return max(time.Millisecond, time.Until(v.until)), nil
+	case v.pause > 0:
+		return v.pause, d.postpone(ctx, t.Delivery, v.pause)
 	}
-	return pause, nil
+	began := time.Now()
+	result, err := d.opts.Notifier.Notify(ctx, t.Plugin, d.alert(t, r, v.silent))
+	pause, attempt := d.settle(&t.Delivery, result, err)
+	attempt.Duration = time.Since(began)
+	t.NextAt = time.Now().Add(pause)
+	return pause, d.update(ctx, t.Delivery, &attempt)
 }
 
 // settle writes the outcome of an attempt into row and returns the pause before the next, zero for none.
-func (d *Dispatcher) settle(row *nvr.Delivery, r nvr.DeliveryResult, err error) time.Duration {
-	count := func(reason string) { d.done.WithLabelValues(row.Plugin, reason).Inc() }
+func (d *Dispatcher) settle(row *nvr.Delivery, r nvr.DeliveryResult, err error) (time.Duration, nvr.DeliveryAttempt) {
+	note := func(outcome, detail string) nvr.DeliveryAttempt {
+		d.met.done.WithLabelValues(row.Plugin, outcome).Inc()
+		row.LastError = clip(detail, maxErrorBytes)
+		return nvr.DeliveryAttempt{Outcome: outcome, Detail: row.LastError}
+	}
 	if nvr.ErrorCode(err) == nvr.CodeUnavailable { // nothing was sent: not an attempt
-		row.LastError = clip(err.Error())
-		count("unavailable")
-		return d.until(row, downPause)
+		return d.until(row, downPause), note("unavailable", err.Error())
 	}
 	row.Attempts++
 	switch {
 	case err != nil:
-		row.LastError = clip(err.Error())
-		count("error")
-		return d.until(row, d.backoff(row.Attempts))
+		return d.until(row, d.backoff(row.Attempts)), note("error", err.Error())
 	case r.Class == nvr.DeliveryOK:
-		row.State, row.LastError, row.DeliveredAt = nvr.DeliveryDelivered, "", time.Now()
-		count("delivered")
-		return 0
+		row.State, row.DeliveredAt, row.Message = nvr.DeliveryDelivered, time.Now(), clip(r.Message, maxMessageBytes)
+		return 0, note("delivered", "")
 	case r.Class == nvr.DeliveryPermanent, r.Class == nvr.DeliveryBadConfig:
-		row.State, row.LastError = nvr.DeliveryFailed, clip(r.Detail)
-		count("failed")
+		row.State = nvr.DeliveryFailed
+		a := note("failed", r.Detail)
 		d.log.Warn("alert was refused", "plugin", row.Plugin, "delivery_id", row.ID, "class", r.Class, "detail", row.LastError)
-		return 0
-	default:
-		row.LastError = clip(r.Detail)
-		count("retry")
-		if r.RetryAfter > 0 {
-			return d.until(row, r.RetryAfter)
-		}
-		return d.until(row, d.backoff(row.Attempts))
+		return 0, a
 	}
+	a := note("retry", r.Detail)
+	if r.RetryAfter > 0 {
+		return d.until(row, r.RetryAfter), a
+	}
+	return d.until(row, d.backoff(row.Attempts)), a
 }
 
 // until bounds a pause by the row's end, so that it is seen to expire in time.
@@ -314,40 +355,39 @@ func (d *Dispatcher) backoff(n int) time.Duration {
 
 func (d *Dispatcher) expire(ctx context.Context, row nvr.Delivery) error {
 	row.State = nvr.DeliveryExpired
-	d.done.WithLabelValues(row.Plugin, "expired").Inc()
+	d.met.done.WithLabelValues(row.Plugin, "expired").Inc()
 	d.log.Warn("alert expired before it could be delivered", "plugin", row.Plugin, "delivery_id", row.ID,
 		"attempts", row.Attempts, "last_error", row.LastError)
-	return d.update(ctx, row)
+	return d.update(ctx, row, nil)
 }
 
-// update writes the row, also when the attempt used up the job's time.
-func (d *Dispatcher) update(ctx context.Context, row nvr.Delivery) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+func (d *Dispatcher) suppress(ctx context.Context, row nvr.Delivery, reason string) error {
+	row.State, row.LastError = nvr.DeliverySuppressed, reason
+	d.met.done.WithLabelValues(row.Plugin, "suppressed").Inc()
+	return d.update(ctx, row, nil)
+}
+
+func (d *Dispatcher) postpone(ctx context.Context, row nvr.Delivery, pause time.Duration) error {
+	row.NextAt = time.Now().Add(pause)
+	return d.update(ctx, row, nil)
+}
+
+// update writes the row, also when the attempt used up the job's time. What was told and cannot be noted would be told twice,
+// so a database that is away for a moment is waited for, as long as the claim holds.
+func (d *Dispatcher) update(ctx context.Context, row nvr.Delivery, a *nvr.DeliveryAttempt) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteFor)
 	defer cancel()
-	if err := d.opts.Store.UpdateDelivery(ctx, row); err != nil {
-		return fmt.Errorf("note delivery: %w", err)
+	for {
+		err := d.opts.Store.SettleDelivery(ctx, row, a)
+		if err == nil {
+			return nil
+		}
+		pause := time.NewTimer(notePause)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return fmt.Errorf("note delivery: %w", err)
+		case <-pause.C:
+		}
 	}
-	return nil
-}
-
-// snapshot reads the event's picture, where there is one that fits.
-func (d *Dispatcher) snapshot(e nvr.Event) []byte {
-	if d.opts.Snapshots == nil || !e.HasSnapshot {
-		return nil
-	}
-	f, err := d.opts.Snapshots.OpenSnapshot(e.Camera, e.Start, e.ID)
-	if err != nil {
-		return nil // swept with its day, perhaps
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSnapshotBytes+1))
-	if err != nil || len(b) > maxSnapshotBytes {
-		return nil
-	}
-	return b
-}
-
-// clip makes a text of a plugin's one that PostgreSQL takes.
-func clip(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), maxErrorBytes)], ""), "\x00", "")
 }

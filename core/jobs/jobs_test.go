@@ -9,187 +9,57 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"github.com/nightjar-nvr/nightjar/core/internal/testkit"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/store"
 )
 
-// workerEnv makes the test binary a worker process: DSN and the file it notes deliveries in.
-const workerEnv = "NIGHTJAR_TEST_WORKER"
-
-func TestMain(m *testing.M) {
-	if arg := os.Getenv(workerEnv); arg != "" {
-		dsn, file, _ := strings.Cut(arg, "|")
-		beWorker(dsn, file)
-		return
-	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/nightjar-nvr/nightjar/core/lifecycle.init.func1.1"))
-}
-
-// plugin is a notifier with a script: the answer to each attempt at a recipient.
-type plugin struct {
-	mu     sync.Mutex
-	alerts []nvr.Alert
-	answer func(a nvr.Alert) (nvr.DeliveryResult, error)
-}
-
-func (p *plugin) Notify(_ context.Context, _ string, a nvr.Alert) (nvr.DeliveryResult, error) {
-	p.mu.Lock()
-	p.alerts = append(p.alerts, a)
-	answer := p.answer
-	p.mu.Unlock()
-	if answer == nil {
-		return nvr.DeliveryResult{Class: nvr.DeliveryOK}, nil
-	}
-	return answer(a)
-}
-
-func (p *plugin) find(id string) nvr.Alert {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.alerts[slices.IndexFunc(p.alerts, func(a nvr.Alert) bool { return a.DeliveryID == id })]
-}
-
-func (p *plugin) count(id string) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, a := range p.alerts {
-		if a.DeliveryID == id {
-			n++
-		}
-	}
-	return n
-}
-
-type rig struct {
-	t     *testing.T
-	store *store.Store
-	queue *Queue
-	log   *slog.Logger
-}
-
-// TestOnPostgres runs the tests that need a server on one, each on empty tables.
-func TestOnPostgres(t *testing.T) {
-	dsn := testkit.Postgres(t)
-	s := open(t, dsn)
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	if err := s.Migrate(t.Context(), log); err != nil {
-		t.Fatal(err)
-	}
-	q, err := NewQueue(s.Pool(), log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // a second time changes nothing
-		if err := q.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, test := range map[string]func(*testing.T, *rig){
+// conformance is what every queue must do.
+func conformance() map[string]func(*testing.T, *rig) {
+	return map[string]func(*testing.T, *rig){
 		"deliveries": testDeliveries, "plugin that does not run": testPluginThatDoesNotRun, "sweep": testSweepMakesMissingJobs,
-		"rollback": testRollbackTakesTheJobAlong, "killed workers": testKilledWorkersLoseNothing,
-	} {
+		"killed workers": testKilledWorkersLoseNothing, "other notifiers": testOtherNotifiers, "held": testHeldWaits,
+	}
+}
+
+// TestOnServers runs all that needs servers, on one PostgreSQL with a database for each group.
+func TestOnServers(t *testing.T) {
+	t.Parallel()
+	dsn := testkit.Postgres(t)
+	for name, group := range map[string]func(*testing.T, string){"postgres": onPostgres, "redis": onRedis, "policies": policies, "commands": commands} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := s.Pool().Exec(t.Context(), "TRUNCATE events, deliveries, river_job"); err != nil {
-				t.Fatal(err)
-			}
-			s.UseQueue(q)
-			test(t, &rig{t: t, store: s, queue: q, log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+			t.Parallel()
+			group(t, dsn)
 		})
 	}
 }
 
-func open(t *testing.T, dsn string) *store.Store {
-	t.Helper()
-	s, err := store.New(dsn)
+func onPostgres(t *testing.T, dsn string) {
+	s := newStore(t, dsn, "on_postgres")
+	q, err := NewPostgres(s.Pool(), testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
-	return s
+	tests := conformance()
+	tests["rollback"] = testRollbackTakesTheJobAlong
+	on(t, s, q, nil, tests)
 }
 
-// save writes an event with one delivery for a plugin through the real store.
-func (r *rig) save(plugin string, change func(*nvr.Delivery)) string {
-	r.t.Helper()
-	now := time.Now()
-	d := nvr.Delivery{
-		ID: uuid.Must(uuid.NewV7()).String(), EventID: uuid.Must(uuid.NewV7()).String(), Plugin: plugin, Revision: 1, Phase: nvr.PhaseNew,
-		State: nvr.DeliveryPending, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
-	}
-	if change != nil {
-		change(&d)
-	}
-	e := nvr.Event{ID: d.EventID, Camera: "front", Kind: nvr.EventObject, Label: "person", Start: now, HasSnapshot: true, Revision: 1}
-	if err := r.store.SaveEvent(r.t.Context(), e, []nvr.Delivery{d}); err != nil {
-		r.t.Fatal(err)
-	}
-	return d.ID
-}
-
-func (r *rig) dispatch(n notifier, change func(*Options)) (stop func()) {
-	r.t.Helper()
-	opts := Options{
-		Store: r.store, Notifier: n, Plugins: []string{"hook", "slow", "a--b_"}, SweepEvery: 200 * time.Millisecond,
-		Schedule: []time.Duration{10 * time.Millisecond},
-	}
-	if change != nil {
-		change(&opts)
-	}
-	d, err := NewDispatcher(r.queue, opts, r.log, prometheus.NewRegistry())
+func onRedis(t *testing.T, dsn string) {
+	server := testkit.Redis(t)
+	s := newStore(t, dsn, "on_redis")
+	q, err := NewRedis(server.URL(), testLog(t))
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			r.t.Errorf("Run: %v", err)
-		}
-	})
-	r.t.Cleanup(stop)
-	return stop
-}
-
-func (r *rig) row(id string) nvr.Delivery {
-	r.t.Helper()
-	d, _, _, err := r.store.Delivery(context.Background(), id)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return d
-}
-
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.After(60 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-deadline:
-			t.Fatalf("not within 60 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
-func (r *rig) await(id string, state nvr.DeliveryState) nvr.Delivery {
-	r.t.Helper()
-	until(r.t, fmt.Sprintf("%s is %s", id, state), func() bool { return r.row(id).State == state })
-	return r.row(id)
+	t.Cleanup(func() { _ = q.Close() })
+	tests := conformance()
+	tests["wiped and killed"] = testRedisWipedAndKilled
+	on(t, s, q, server, tests)
 }
 
 type oneSnapshot struct{ path string }
@@ -279,28 +149,57 @@ func testPluginThatDoesNotRun(t *testing.T, r *rig) {
 	}
 }
 
-func testSweepMakesMissingJobs(t *testing.T, r *rig) {
-	r.store.UseQueue(nil) // as if the row had come without its job
-	var ids []string
-	for range sweepPage + 20 {
-		ids = append(ids, r.save("hook", nil))
-	}
+// testOtherNotifiers adds a notifier while the dispatcher runs.
+func testOtherNotifiers(t *testing.T, r *rig) {
 	p := &plugin{}
-	r.dispatch(p, nil)
-	for _, id := range ids {
-		r.await(id, nvr.DeliveryDelivered)
-	}
-	var jobs int
-	if err := r.store.Pool().QueryRow(t.Context(), "SELECT count(*) FROM river_job").Scan(&jobs); err != nil {
+	d, err := NewDispatcher(r.queue, Options{Store: r.store, Notifier: p, Notifiers: []string{"hook"}, SweepEvery: 200 * time.Millisecond}, r.log, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	late := r.save("late", nil)
+	r.await(r.save("hook", nil), nvr.DeliveryDelivered)
+	if d := r.row(late); d.State != nvr.DeliveryPending {
+		t.Errorf("%+v", d)
+	}
+	d.SetNotifiers([]string{"hook", "late"})
+	r.await(late, nvr.DeliveryDelivered)
+}
+
+// testHeldWaits has a row that must not be told before its time.
+func testHeldWaits(t *testing.T, r *rig) {
+	p := &plugin{}
+	due := time.Now().Add(900 * time.Millisecond)
+	held := r.save("hook", func(d *nvr.Delivery) { d.NextAt, d.Hold, d.Level = due, nvr.HoldEscalation, 1 })
+	r.dispatch(p, nil)
+	if d := r.await(held, nvr.DeliveryDelivered); d.DeliveredAt.Before(due) || p.count(held) != 1 {
+		t.Errorf("due %v: %+v", due, d)
+	}
+}
+
+func testSweepMakesMissingJobs(t *testing.T, r *rig) {
+	r.store.UseQueue(nil) // as if the row had come without its job
+	ids := r.saveMany("hook", sweepPage+20)
+	p := &plugin{}
+	r.dispatch(p, nil)
+	until(t, "all are told", func() bool { return r.pending() == 0 })
 	for _, id := range ids {
 		if n := p.count(id); n != 1 {
 			t.Errorf("%s delivered %d times", id, n)
 		}
 	}
-	if jobs > 2*len(ids) {
-		t.Errorf("%d jobs for %d rows: sweeps must not pile them up", jobs, len(ids))
+	if _, ok := r.queue.(*Postgres); !ok {
+		return
+	}
+	var jobs int
+	if err := r.store.Pool().QueryRow(t.Context(), "SELECT count(*) FROM river_job").Scan(&jobs); err != nil || jobs > 2*len(ids) {
+		t.Errorf("%d jobs for %d rows: sweeps must not pile them up; %v", jobs, len(ids), err)
 	}
 }
 
@@ -322,7 +221,7 @@ func testRollbackTakesTheJobAlong(t *testing.T, r *rig) {
 }
 
 // beWorker delivers into a file until it is killed.
-func beWorker(dsn, file string) {
+func beWorker(dsn, file, redisURL string) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	fail := func(err error) {
 		if err != nil {
@@ -332,7 +231,10 @@ func beWorker(dsn, file string) {
 	}
 	s, err := store.New(dsn)
 	fail(err)
-	q, err := NewQueue(s.Pool(), log)
+	var q Queue
+	if q, err = NewPostgres(s.Pool(), log); redisURL != "" {
+		q, err = NewRedis(redisURL, log)
+	}
 	fail(err)
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	fail(err)
@@ -341,35 +243,32 @@ func beWorker(dsn, file string) {
 		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // the channel takes its time, so that kills meet attempts
 		return nvr.DeliveryResult{Class: nvr.DeliveryOK}, err
 	}}
-	d, err := NewDispatcher(q, Options{Store: s, Notifier: p, Plugins: []string{"hook"}}, log, nil)
+	d, err := NewDispatcher(q, Options{Store: s, Notifier: p, Notifiers: []string{"hook"}}, log, nil)
 	fail(err)
 	fail(d.Run(context.Background()))
 }
 
 func testKilledWorkersLoseNothing(t *testing.T, r *rig) {
-	const total, kills = 400, 6
-	var ids []string
-	for range total {
-		ids = append(ids, r.save("hook", nil))
+	total, kills := 100, 3
+	if os.Getenv("NIGHTJAR_SLOW") != "" {
+		total, kills = 800, 20
 	}
+	ids := r.saveMany("hook", total)
 	file := filepath.Join(t.TempDir(), "delivered")
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pending := func() (n int) {
-		if err := r.store.Pool().QueryRow(context.Background(), "SELECT count(*) FROM deliveries WHERE state = 'pending'").Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
+	dsn, pending, redisURL := r.store.Pool().Config().ConnString(), r.pending, ""
+	if r.redis != nil {
+		redisURL = r.redis.URL()
 	}
-	dsn := r.store.Pool().Config().ConnString()
 	for kill := 0; pending() > 0; kill++ {
 		if kill > 3*kills {
 			t.Fatalf("%d deliveries still pending", pending())
 		}
 		worker := exec.Command(exe)
-		worker.Env = append(os.Environ(), workerEnv+"="+dsn+"|"+file)
+		worker.Env = append(os.Environ(), workerEnv+"="+dsn+"|"+file+"|"+redisURL)
 		worker.Stderr = t.Output()
 		if err := worker.Start(); err != nil {
 			t.Fatal(err)
@@ -399,14 +298,14 @@ func testKilledWorkersLoseNothing(t *testing.T, r *rig) {
 	}
 	duplicates := lines - total
 	t.Logf("%d deliveries, %d duplicates", total, duplicates)
-	if duplicates > 3*kills*workersPerPlugin {
+	if duplicates > 3*kills*workersPerNotifier {
 		t.Errorf("%d duplicates", duplicates)
 	}
 }
 
 func TestQueueNames(t *testing.T) {
 	for _, id := range []string{"hook", "a--b", "-x", "x_", strings.Repeat("a", 48), "a__b"} {
-		if name := queueName(id); !riverNameRE.MatchString(name) || len(name) > 64 {
+		if name := queueName(id); !plainName.MatchString(name) || len(name) > 64 {
 			t.Errorf("%q: %q", id, name)
 		}
 	}

@@ -73,6 +73,7 @@ type Client struct {
 type cameraView struct {
 	Camera
 	recording bool
+	sense     sense
 	picture   map[string]time.Time // topic part of a label → start of the event whose picture is shown
 }
 
@@ -196,12 +197,16 @@ type subscriptions struct {
 	counts  *bus.Subscription[nvr.ObjectCounts]
 	events  *bus.Subscription[nvr.EventChange]
 	modes   *bus.Subscription[nvr.ModeChange]
+	health  *bus.Subscription[nvr.HealthChange]
+	sounds  *bus.Subscription[nvr.SoundChange]
+	levels  *bus.Subscription[nvr.SoundLevel]
 }
 
 func (c *Client) subscribe() subscriptions {
 	b := c.deps.Bus
 	return subscriptions{
 		b.Cameras.Subscribe(256), b.Motion.Subscribe(256), b.Counts.Subscribe(256), b.Events.Subscribe(256), b.Modes.Subscribe(16),
+		b.Health.Subscribe(256), b.Sounds.Subscribe(256), b.Levels.Subscribe(256),
 	}
 }
 
@@ -211,6 +216,9 @@ func (s subscriptions) close() {
 	s.counts.Close()
 	s.events.Close()
 	s.modes.Close()
+	s.health.Close()
+	s.sounds.Close()
+	s.levels.Close()
 }
 
 // follow turns what happens into values of topics. It is the only writer of states.
@@ -227,6 +235,12 @@ func (c *Client) follow(ctx context.Context, s subscriptions) {
 			c.onCamera(v)
 		case v := <-s.modes.C():
 			c.onMode(v.Mode)
+		case v := <-s.health.C():
+			c.onHealth(v)
+		case v := <-s.sounds.C():
+			c.onSound(v)
+		case v := <-s.levels.C():
+			c.onLevel(v)
 		case <-ctx.Done():
 			c.followRest(s)
 			return
@@ -248,6 +262,12 @@ func (c *Client) followRest(s subscriptions) {
 			c.onCamera(v)
 		case v := <-s.modes.C():
 			c.onMode(v.Mode)
+		case v := <-s.health.C():
+			c.onHealth(v)
+		case v := <-s.sounds.C():
+			c.onSound(v)
+		case v := <-s.levels.C():
+			c.onLevel(v)
 		default:
 			return
 		}
@@ -310,6 +330,7 @@ func (c *Client) initialStates() {
 			c.table.set(c.topics.camera(id, part), []byte("0"))
 			c.table.set(c.topics.camera(id, part, "active"), []byte("0"))
 		}
+		c.initialSense(cam)
 		c.onCamera(nvr.CameraStatus{Camera: id, State: nvr.StateStarting, Recording: true, Detecting: len(cam.Labels) > 0})
 	}
 	if c.deps.Cameras == nil {
@@ -359,10 +380,11 @@ func (c *Client) onCounts(n nvr.ObjectCounts) {
 	c.table.set(c.topics.camera(n.Camera, "all", "active"), number(active))
 }
 
-// onEvent tells of everything but cameras going away, which has topics of its own.
+// onEvent tells of everything but cameras going away, which has topics of its own. Problems of a camera are news, but no
+// detections.
 func (c *Client) onEvent(e nvr.EventChange) {
 	cam := c.cameras[e.After.Camera]
-	if cam == nil || e.After.Kind == nvr.EventCamera {
+	if cam == nil || e.After.Kind == nvr.EventCamera && !isProblem(e.After.Label) {
 		return
 	}
 	var size frameSize
@@ -375,7 +397,7 @@ func (c *Client) onEvent(e nvr.EventChange) {
 		return
 	}
 	c.table.push(message{topic: c.topics.events(), payload: payload, qos: 1})
-	if e.Phase == nvr.PhaseNew {
+	if e.Phase == nvr.PhaseNew && e.After.Kind != nvr.EventCamera {
 		c.announceDetection(cam, e.After)
 	}
 	if e.Snapshot != nil && e.After.Kind == nvr.EventObject {
@@ -385,7 +407,7 @@ func (c *Client) onEvent(e nvr.EventChange) {
 
 func (c *Client) announceDetection(cam *cameraView, e nvr.Event) {
 	payload, err := json.Marshal(map[string]any{
-		"event_type": eventType(e), "id": e.ID, "score": round(e.Score), "zones": []string{}, "sub_label": nil, "phase": "start",
+		"event_type": eventType(e), "id": e.ID, "score": round(e.Score), "zones": []string{}, "sub_label": subLabel(e.Identity), "phase": "start",
 	})
 	if err != nil {
 		c.log.Error("cannot encode detection", "event_id", e.ID, "err", err)
@@ -399,6 +421,9 @@ func (c *Client) announceDetection(cam *cameraView, e nvr.Event) {
 func eventType(e nvr.Event) string {
 	if e.Kind == nvr.EventMotion {
 		return "motion"
+	}
+	if e.Kind == nvr.EventSound {
+		return soundType(e.Label)
 	}
 	return labelPart(e.Label)
 }

@@ -20,6 +20,9 @@ type Camera struct {
 	ID     nvr.CameraID
 	Name   string   // for people; empty: the id
 	Labels []string // what the detector looks for; empty: no entities about objects
+	Health bool     // its pictures and its clock are watched
+	Audio  bool     // it is listened to
+	Sounds []string // what a classifier may hear
 }
 
 // Config says which broker to talk to and under which names.

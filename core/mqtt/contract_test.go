@@ -26,7 +26,7 @@ var (
 	eidRE   = regexp.MustCompile(`^[a-z_]+\.[a-z0-9_]+$`)
 	common  = []string{"name", "unique_id", "default_entity_id", "device", "origin", "availability", "availability_mode", "entity_category", "icon", "device_class"}
 	allowed = map[string][]string{
-		"binary_sensor": {"state_topic", "payload_on", "payload_off", "value_template", "off_delay", "expire_after"},
+		"binary_sensor": {"state_topic", "payload_on", "payload_off", "value_template", "off_delay", "expire_after", "json_attributes_topic"},
 		"sensor":        {"state_topic", "value_template", "state_class", "unit_of_measurement", "options", "expire_after", "suggested_display_precision"},
 		"switch":        {"command_topic", "state_topic"},
 		"image":         {"image_topic", "content_type"},
@@ -212,6 +212,10 @@ func TestDiscoveryKeepsTheContract(t *testing.T) {
 		entities int
 	}{
 		{"plain", Config{Version: "0.1.0", Cameras: []Camera{{ID: "front", Name: "Front door", Labels: []string{"person", "car"}}}}, 2 + 7 + 2 + 6},
+		{"health and sound", Config{Cameras: []Camera{{
+			ID: "front", Name: "Front door", Labels: []string{"dog", "sound", "problem"}, Health: true, Audio: true,
+			Sounds: []string{"dog", "smoke detector, smoke alarm", "Sound"},
+		}}}, 2 + 7 + 3 + 2 + 9},
 		{"no detector", Config{Cameras: []Camera{{ID: "yard"}}}, 2 + 7},
 		{"odd names", Config{
 			InstanceID: "nvr1", Prefix: "home/nvr", DiscoveryPrefix: "ha", ConfigurationURL: "https://nvr.example/",

@@ -162,11 +162,12 @@ func (c *Config) cameraEntities(cam Camera) []entity {
 		}},
 		{"event", "detection", "Detection", availHub, map[string]any{
 			"device_class": "motion", "icon": "mdi:cctv", "state_topic": t.camera(cam.ID, "event"),
-			"event_types": append(cam.parts(), "motion"),
+			"event_types": append(append(cam.parts(), "motion"), cam.soundTypes()...),
 		}},
 		c.switchEntity(cam, "recordings", "Recording", "mdi:filmstrip-box-multiple"),
 		c.switchEntity(cam, "detect", "Object detection", "mdi:motion-sensor"),
 	}
+	out = append(out, c.senseEntities(cam)...)
 	if len(cam.Labels) > 0 {
 		out = append(out, c.countEntities(cam, "all", "Object", "mdi:shape")...)
 	}

@@ -24,9 +24,9 @@ func (f frameSize) orThousandths() frameSize {
 type frigateObject struct {
 	ID                string             `json:"id"`
 	Camera            string             `json:"camera"`
-	Kind              nvr.EventKind      `json:"kind"` // ours: object, motion or manual
+	Kind              nvr.EventKind      `json:"kind"` // ours: object, motion, camera, manual or sound
 	Label             string             `json:"label"`
-	SubLabel          any                `json:"sub_label"`
+	SubLabel          any                `json:"sub_label"` // [name, similarity] of a known person
 	FrameTime         float64            `json:"frame_time"`
 	StartTime         float64            `json:"start_time"`
 	EndTime           *float64           `json:"end_time"`
@@ -55,6 +55,30 @@ type frigateObject struct {
 	CurrentSpeed      float64            `json:"current_estimated_speed"`
 	MaxSpeed          float64            `json:"max_estimated_speed"` // ours
 	Crossings         []nvr.Crossing     `json:"crossings"`           // ours
+	Identity          *identity          `json:"identity"`            // ours; null while nobody was recognised
+}
+
+// identity is who a person is.
+type identity struct {
+	State      nvr.IdentityState `json:"state"`               // known or unknown
+	PersonID   string            `json:"person_id,omitempty"` // known
+	Name       string            `json:"name,omitempty"`      // known
+	Similarity float64           `json:"similarity"`
+}
+
+func identityOf(id nvr.Identity) *identity {
+	if id.State == nvr.IdentityNone {
+		return nil
+	}
+	return &identity{State: id.State, PersonID: id.PersonID, Name: id.Name, Similarity: round(id.Similarity)}
+}
+
+// subLabel is Frigate's way of naming a person, nil where nobody is known.
+func subLabel(id nvr.Identity) any {
+	if id.State != nvr.IdentityKnown {
+		return nil
+	}
+	return []any{id.Name, round(id.Similarity)}
 }
 
 // frigatePoint is [[x, y], time]: fractions of the picture, seconds since 1970.
@@ -98,6 +122,7 @@ func toFrigate(e nvr.Event, size frameSize, recording bool, now time.Time) friga
 		PathData: pathData(e), CurrentSpeed: round(e.Speed), MaxSpeed: round(e.MaxSpeed), Crossings: append([]nvr.Crossing{}, e.Crossings...),
 		HasClip: recording, HasSnapshot: e.HasSnapshot,
 		Attributes: map[string]float64{}, CurrentAttributes: []string{}, MaxSeverity: &severity,
+		SubLabel: subLabel(e.Identity), Identity: identityOf(e.Identity),
 	}
 	if h > 0 {
 		o.Ratio = math.Round(float64(w)/float64(h)*100) / 100

@@ -13,7 +13,7 @@ import (
 // reservedParts are topic parts and entity keys of a camera that a label may not take.
 var reservedParts = []string{ //nolint:gochecknoglobals // a constant list
 	"all", "available", "connectivity", "detect", "detection", "event", "face", "last_detection", "latest", "motion",
-	"recordings", "snapshot", "stats", "status",
+	"problem", "recordings", "snapshot", "sound", "sound_level", "stats", "status",
 }
 
 // topics builds the names below our prefix.

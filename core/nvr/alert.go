@@ -48,7 +48,7 @@ type ModeChange struct{ Mode Mode }
 
 // Condition is one part of an alert rule and whether it holds for an event.
 type Condition struct {
-	Name   string // camera, label, zone, mode, schedule, score, duration, cooldown
+	Name   string // camera, label, zone, identity, mode, schedule, score, duration, cooldown
 	Holds  bool
 	Detail string // one sentence for a person
 }

@@ -114,4 +114,5 @@ type CameraStatus struct {
 	Streams   []StreamStatus
 	Recording bool // the recording switch, not whether bytes arrive
 	Detecting bool // the detection switch
+	Health    []HealthState
 }

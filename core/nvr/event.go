@@ -53,6 +53,9 @@ type TrackedObject struct {
 	Stationary bool      // has not moved for a while
 	Best       *Snapshot // set only in the frame where a better snapshot was chosen
 
+	Identity Identity    // as far as its face was seen
+	Face     *FaceSample // set only in the frame that follows a better view of an unknown face; without ID, camera and event
+
 	// The slices below are never changed once told, so that they may be kept.
 	Zones        []string    // it is in now, in the order of their names
 	EnteredZones []string    // it was ever in, in the order it entered them
@@ -105,7 +108,8 @@ type EventKind string
 const (
 	EventObject EventKind = "object" // a confirmed track
 	EventMotion EventKind = "motion" // motion without a detector
-	EventCamera EventKind = "camera" // camera offline
+	EventCamera EventKind = "camera" // camera offline, or a problem of its pictures or clock
+	EventSound  EventKind = "sound"
 	EventManual EventKind = "manual"
 )
 
@@ -134,6 +138,8 @@ type Event struct {
 	Path         []PathPoint // after Start; empty in lists of events
 	Speed        float32     // km/h, last measured; 0 when unknown
 	MaxSpeed     float32     // km/h
+
+	Identity Identity // of a person
 }
 
 // Ongoing reports whether the event has not ended.

@@ -28,4 +28,8 @@ type PluginStatus struct {
 	Restarts  int
 	Delivered uint64
 	Failed    uint64
+
+	Capabilities []string // what it can do beyond sending: update, actions, clip, silent, commands
+	Memory       int64    // resident, in bytes, as last measured; 0 while it does not run
+	Limits       []string // the limits that apply to its process, one phrase each; empty while it does not run
 }

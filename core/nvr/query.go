@@ -9,6 +9,7 @@ type EventFilter struct {
 	Zones   []string // entered at any time, one of them
 	Alerts  bool     // only alerts
 	Kind    EventKind
+	Persons []string  // ids of persons, "known" for anybody, "unknown" for strangers
 	Range   TimeRange // by start; a zero end is open
 	Cursor  string    // from a previous page
 	Limit   int       // at most 200

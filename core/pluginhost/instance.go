@@ -2,7 +2,9 @@ package pluginhost
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,7 +21,9 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/plugins/api"
@@ -37,17 +42,33 @@ type instance struct {
 	rpc         pluginv1.NotifierClient
 	name        string
 	version     string
+	schema      string
+	powers      []string // its capabilities
 	maxSnapshot int
+	uid         int         // its user; 0: ours
+	host        *hostServer // nil where it is offered no callbacks
+	calls       sync.WaitGroup
+	busy        atomic.Int32 // how many of calls there are
 }
 
 // start launches the process, shakes hands and configures it, all within one deadline: when that passes, or ctx
 // ends, the process is killed, which is what cuts short go-plugin's own waits.
 func (in *instance) start(ctx context.Context) error {
+	return in.begin(ctx, func(ctx context.Context) error {
+		if err := in.describe(ctx); err != nil {
+			return err
+		}
+		return in.configure(ctx)
+	})
+}
+
+// begin is start with another introduction than the usual.
+func (in *instance) begin(ctx context.Context, introduce func(context.Context) error) error {
 	t := in.s.host.opts.Timing
 	if err := in.prepareDir(); err != nil {
 		return err
 	}
-	proc, err := newProcess(in.s, in.dir)
+	proc, err := newProcess(in.s, in.dir, in.uid)
 	if err != nil {
 		return err
 	}
@@ -59,7 +80,7 @@ func (in *instance) start(ctx context.Context) error {
 
 	err = in.handshake()
 	if err == nil {
-		err = in.introduce(startCtx)
+		err = introduce(startCtx)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -77,7 +98,11 @@ func (in *instance) prepareDir() error {
 	if err := os.RemoveAll(in.dir); err != nil {
 		return fmt.Errorf("clear plugin run directory: %w", err)
 	}
-	if err := os.Mkdir(in.dir, 0o700); err != nil {
+	err := os.Mkdir(in.dir, 0o700)
+	if in.uid = in.s.uidFor(in.dir); err == nil && in.uid != 0 {
+		err = os.Chown(in.dir, in.uid, in.uid)
+	}
+	if err != nil {
 		return fmt.Errorf("make plugin run directory: %w", err)
 	}
 	return nil
@@ -85,17 +110,27 @@ func (in *instance) prepareDir() error {
 
 // handshake starts the process and connects to it. go-plugin's own deadline is longer than ours and never met.
 func (in *instance) handshake() error {
+	tlsConfig, cert, err := api.ClientTLS()
+	if err != nil {
+		return err
+	}
+	in.proc.env = append(in.proc.env, api.ClientCertEnv+"="+cert)
 	config := &plugin.ClientConfig{
 		HandshakeConfig:  api.Handshake(),
 		VersionedPlugins: api.Plugins(nil),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         true,
+		TLSConfig:        tlsConfig,
 		SkipHostEnv:      true,
 		StartTimeout:     2 * in.s.host.opts.Timing.Start,
 		Logger:           hclog.NewNullLogger(), // what is worth saying is in the errors and in the plugin's own lines
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: in.dir},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
 			in.proc.env = append(in.proc.env, cmd.Env...)
+			if in.uid != 0 {
+				if err := os.Chown(socketDir, in.uid, in.uid); err != nil {
+					return nil, fmt.Errorf("give the plugin its folder: %w", err)
+				}
+			}
 			return in.proc, nil
 		},
 	}
@@ -156,8 +191,8 @@ func (in *instance) explainStart(err error) error {
 	}
 }
 
-// introduce asks what the plugin is and hands over its settings.
-func (in *instance) introduce(ctx context.Context) error {
+// describe asks what the plugin is.
+func (in *instance) describe(ctx context.Context) error {
 	d, err := in.rpc.Describe(ctx, &pluginv1.DescribeRequest{})
 	if err != nil {
 		return in.unanswered("describe", err)
@@ -166,17 +201,41 @@ func (in *instance) introduce(ctx context.Context) error {
 	if in.name == "" {
 		in.name = in.s.cfg.ID
 	}
-	in.maxSnapshot = min(int(d.GetMaxSnapshotBytes()), api.MaxSnapshotBytes)
-	resp, err := in.rpc.Configure(ctx, &pluginv1.ConfigureRequest{
-		SettingsJson: in.s.settings, HostVersion: in.s.host.opts.Version,
-	})
-	if err != nil {
-		return in.unanswered("configure", err)
+	if !json.Valid([]byte(d.GetSettingsSchema())) {
+		return incompatibleError{errors.New("plugin describes its settings by something that is not JSON, its author must correct it")}
 	}
-	if ds := resp.GetDiagnostics(); len(ds) > 0 {
+	in.schema, in.powers = d.GetSettingsSchema(), capabilities(d.GetCapabilities())
+	in.maxSnapshot = min(int(d.GetMaxSnapshotBytes()), api.MaxSnapshotBytes)
+	return nil
+}
+
+// configure hands over the settings, and the way to the host where the plugin has one.
+func (in *instance) configure(ctx context.Context) error {
+	ds, err := in.tryConfigure(ctx)
+	if err != nil {
+		return err
+	}
+	if len(ds) > 0 {
 		return badConfigError{refusal(ds)}
 	}
 	return nil
+}
+
+// tryConfigure returns the plugin's complaints about its settings.
+func (in *instance) tryConfigure(ctx context.Context) ([]*pluginv1.Diagnostic, error) {
+	req := &pluginv1.ConfigureRequest{SettingsJson: in.s.settings, HostVersion: in.s.host.opts.Version}
+	if in.s.host.opts.Callbacks != nil {
+		var err error
+		if in.host, err = newHostServer(in.s, in.dir, in.proc.pid(), in.uid); err != nil {
+			return nil, err
+		}
+		req.HostSocket, req.HostToken = in.host.path, in.host.token
+	}
+	resp, err := in.rpc.Configure(ctx, req)
+	if err != nil {
+		return nil, in.unanswered("configure", err)
+	}
+	return resp.GetDiagnostics(), nil
 }
 
 // refusal is all complaints of a plugin about its settings as one sentence.
@@ -195,8 +254,9 @@ func refusal(ds []*pluginv1.Diagnostic) error {
 // watch checks the plugin's health until it ends, fails or is no longer wanted.
 func (in *instance) watch(ctx context.Context) error {
 	t := in.s.host.opts.Timing
-	tick := time.NewTicker(t.Health)
+	tick, memory := time.NewTicker(t.Health), time.NewTicker(t.Memory)
 	defer tick.Stop()
+	defer memory.Stop()
 	missed := 0
 	for {
 		select {
@@ -204,8 +264,17 @@ func (in *instance) watch(ctx context.Context) error {
 			in.s.retire()
 			in.stop(ctx)
 			return ctx.Err()
+		case <-in.s.kick:
+			in.s.retire()
+			in.stop(ctx)
+			return errRestart
 		case <-in.proc.done:
 			return in.withLastWords(fmt.Errorf("plugin ended: %w", in.proc.exit()))
+		case <-memory.C:
+			if err := in.weigh(); err != nil {
+				return err
+			}
+			continue
 		case <-tick.C:
 		}
 		callCtx, cancel := context.WithTimeout(ctx, t.HealthCall)
@@ -242,12 +311,36 @@ func (in *instance) showHealth(resp *pluginv1.CheckHealthResponse) {
 	}
 }
 
-// stop asks the plugin to finish; close kills whatever is left.
+// weigh looks at the plugin's memory, and ends it where it is too much.
+func (in *instance) weigh() error {
+	s := in.s
+	used := rss(in.proc.pid())
+	s.mu.Lock()
+	s.status.Memory = used
+	s.mu.Unlock()
+	s.host.met.memory.WithLabelValues(s.cfg.ID).Set(float64(used))
+	if limit := s.cfg.Limits.Memory; used > limit {
+		return fmt.Errorf("plugin used %d MB of memory, the limit is %d MB", used>>20, limit>>20)
+	}
+	return nil
+}
+
+// stop asks the plugin to finish, and waits for the calls that are under way; close kills whatever is left. All has
+// one deadline.
 func (in *instance) stop(ctx context.Context) {
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.s.host.opts.Timing.Stop)
 	defer cancel()
 	if _, err := in.rpc.Stop(stopCtx, &pluginv1.StopRequest{}); err != nil {
 		in.s.log.Warn("plugin did not stop by itself", "err", rpcError(err))
+		return
+	}
+	drained := make(chan struct{})
+	in.streams.Go(func() { in.calls.Wait(); close(drained) }) // calls have deadlines, and fail with the connection
+	select {
+	case <-drained:
+	case <-in.proc.done:
+	case <-stopCtx.Done():
+		in.s.log.Warn("plugin did not finish in time, the alerts it was given are tried again")
 	}
 }
 
@@ -258,6 +351,9 @@ func (in *instance) close() {
 		return
 	}
 	in.proc.kill()
+	if in.host != nil {
+		in.host.close()
+	}
 	if in.conn != nil {
 		_ = in.conn.Close()
 	}
@@ -275,15 +371,83 @@ func (in *instance) close() {
 	_ = os.RemoveAll(in.dir) // made anew at the next start in any case
 }
 
+// enter begins a call that stop is to wait for. It reports whether the instance still serves.
+func (in *instance) enter() bool {
+	in.s.mu.Lock()
+	defer in.s.mu.Unlock()
+	if in.s.instance != in {
+		return false
+	}
+	in.calls.Add(1)
+	in.busy.Add(1)
+	return true
+}
+
+func (in *instance) leave() {
+	in.busy.Add(-1)
+	in.calls.Done()
+}
+
 // notify makes one attempt at one alert.
 func (in *instance) notify(ctx context.Context, a nvr.Alert) (nvr.DeliveryResult, error) {
+	if !in.enter() {
+		return nvr.DeliveryResult{}, in.s.stopping()
+	}
+	defer in.leave()
 	ctx, cancel := context.WithTimeout(ctx, in.s.host.opts.Timing.Notify)
 	defer cancel()
-	resp, err := in.rpc.Notify(ctx, toRequest(a, in.maxSnapshot))
+	resp, err := in.rpc.Notify(ctx, toRequest(in.s.address(a, in.powers), in.maxSnapshot))
 	if err != nil {
-		return nvr.DeliveryResult{}, fmt.Errorf("notify by plugin %s: %w", in.s.cfg.ID, rpcError(err))
+		return nvr.DeliveryResult{}, fmt.Errorf("notify by plugin %s: %w", in.s.cfg.ID, in.callError(err))
 	}
 	return toResult(resp), nil
+}
+
+// test asks for a test message; a plugin that has none of its own gets an example.
+func (in *instance) test(ctx context.Context, recipient string) (nvr.DeliveryResult, error) {
+	if !in.enter() {
+		return nvr.DeliveryResult{}, in.s.stopping()
+	}
+	defer in.leave()
+	ctx, cancel := context.WithTimeout(ctx, in.s.host.opts.Timing.Notify)
+	defer cancel()
+	resp, err := in.rpc.Test(ctx, &pluginv1.TestRequest{Recipient: recipient})
+	if err == nil {
+		return toVerdict(resp.GetDeliveryClass(), resp.GetDetail()), nil
+	}
+	if status.Code(err) != codes.Unimplemented {
+		return nvr.DeliveryResult{}, fmt.Errorf("test of plugin %s: %w", in.s.cfg.ID, in.callError(err))
+	}
+	answer, err := in.rpc.Notify(ctx, toRequest(example(recipient), in.maxSnapshot))
+	if err != nil {
+		return nvr.DeliveryResult{}, fmt.Errorf("test of plugin %s: %w", in.s.cfg.ID, in.callError(err))
+	}
+	return toResult(answer), nil
+}
+
+// example is an alert that says it is none.
+func example(recipient string) nvr.Alert {
+	now := time.Now()
+	id := "test-" + rand.Text()
+	return nvr.Alert{
+		DeliveryID: id, Attempt: 1, Recipient: recipient, Phase: nvr.PhaseNew, CameraName: "Test", Test: true,
+		Title: "Test of Nightjar", Text: "This is a test that somebody asked for. Alerts will reach you this way.",
+		Event: nvr.Event{ID: id, Camera: "test", Kind: nvr.EventManual, Label: "test", Start: now, End: now},
+	}
+}
+
+// callError explains a call that failed: a process that has just ended says more than the lost connection.
+func (in *instance) callError(err error) error {
+	if status.Code(err) != codes.Unavailable {
+		return rpcError(err)
+	}
+	in.proc.settle()
+	select {
+	case <-in.proc.done:
+		return in.withLastWords(fmt.Errorf("the process is gone: %w", in.proc.exit()))
+	default:
+		return rpcError(err)
+	}
 }
 
 // unanswered explains a call that failed before the plugin ran: best by the process's end, where it has ended.

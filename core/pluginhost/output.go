@@ -62,6 +62,7 @@ func (t *throttle) Read(p []byte) (int, error) {
 type tail struct {
 	mu      sync.Mutex
 	ring    []string
+	cause   string // the line with the panic: its stack may push it out of the ring
 	reading chan struct{}
 }
 
@@ -72,6 +73,14 @@ func (t *tail) add(line string) {
 		t.ring = append(t.ring[:0], t.ring[1:]...)
 	}
 	t.ring = append(t.ring, line)
+	if t.cause == "" && isPanic(line) {
+		t.cause = line
+	}
+}
+
+// isPanic reports whether a line is the first of Go's last ones.
+func isPanic(line string) bool {
+	return strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:")
 }
 
 func (t *tail) lines() []string {
@@ -84,7 +93,7 @@ func (t *tail) lines() []string {
 func (t *tail) open() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ring = nil
+	t.ring, t.cause = nil, ""
 	t.reading = make(chan struct{})
 }
 
@@ -108,16 +117,12 @@ func (t *tail) closed() <-chan struct{} {
 
 // last returns the line that says most about an end: the panic, or the last line that is not part of a stack.
 func (t *tail) last() string {
-	lines := t.lines()
-	for _, l := range lines {
-		if strings.HasPrefix(l, "panic:") || strings.HasPrefix(l, "fatal error:") {
-			return l
-		}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cause != "" || len(t.ring) == 0 {
+		return t.cause
 	}
-	if len(lines) == 0 {
-		return ""
-	}
-	return lines[len(lines)-1]
+	return t.ring[len(t.ring)-1]
 }
 
 // readLines reads to the end, line by line; what of a line exceeds maxLine is dropped.
@@ -159,7 +164,7 @@ func (l *lineLog) line(raw string) {
 		level, text = parseJSONLine(raw)
 	}
 	text = clip(text, 2<<10)
-	if strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:") {
+	if isPanic(text) {
 		l.panicked = true
 	}
 	if l.panicked {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nightjar-nvr/nightjar/core/bus"
+	"github.com/nightjar-nvr/nightjar/core/pluginhost/launch"
 	"github.com/nightjar-nvr/nightjar/plugins/sdk"
 )
 
@@ -25,13 +27,22 @@ import (
 // all it has to go by, because a plugin gets neither arguments nor our environment.
 const verbPrefix = "misbehave-"
 
-const hostVerb = "host" // not a plugin: a host to be killed
+// Not plugins: a host to be killed, and the launcher.
+const (
+	hostVerb   = "host"
+	launchVerb = "launch"
+)
 
 func TestMain(m *testing.M) {
 	if verb, ok := strings.CutPrefix(filepath.Base(os.Args[0]), verbPrefix); ok {
-		if verb == hostVerb {
+		switch verb {
+		case hostVerb:
 			beHost()
-		} else {
+		case launchVerb:
+			if err := launch.Become(); err != nil {
+				os.Exit(1)
+			}
+		default:
 			bePlugin(verb)
 		}
 		os.Exit(0)
@@ -51,6 +62,12 @@ type testNotifier struct {
 }
 
 func (n *testNotifier) Notify(ctx context.Context, a sdk.Alert) sdk.Result {
+	if ask, ok := strings.CutPrefix(a.Recipient, "host "); ok {
+		return n.askHost(ctx, a, ask)
+	}
+	if probe, ok := strings.CutPrefix(a.Recipient, "probe "); ok {
+		return sdk.Permanent(runProbe(probe))
+	}
 	switch a.Recipient {
 	case "hang":
 		select {} // ctx or no ctx
@@ -68,6 +85,8 @@ func (n *testNotifier) Notify(ctx context.Context, a sdk.Alert) sdk.Result {
 		return sdk.Permanent("never")
 	case "badconfig":
 		return sdk.BadConfig("key is wrong\nreally")
+	case "update":
+		return sdk.OK().WithMessage("m1 after " + a.Previous)
 	case "tell":
 		return sdk.Permanent(fmt.Sprintf("%s %s %s %d %s %s", n.Settings().Word, a.DeliveryID, a.Phase, len(a.Snapshot), a.Event.CameraName, a.Event.Label))
 	}
@@ -85,6 +104,12 @@ func (n *testNotifier) Health(context.Context) error {
 		os.Exit(5)
 	case "grandchild":
 		os.Exit(6)
+	case "grows":
+		n.once.Do(func() { go grow() })
+	case "exitsatrandom":
+		if rand.IntN(3) == 0 {
+			os.Exit(rand.IntN(250) + 1)
+		}
 	case "stops": // alive, deaf
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	case "floodsstderr":
@@ -117,7 +142,12 @@ func (n *testNotifier) Stop(context.Context) error {
 
 func bePlugin(verb string) {
 	serve := func() {
-		sdk.Serve(sdk.Info{Name: "Test", Version: "1.2.3", MaxSnapshotBytes: 1 << 20}, &testNotifier{verb: verb})
+		info := sdk.Info{Name: "Test", Version: "1.2.3", MaxSnapshotBytes: 1 << 20}
+		if verb == "able" {
+			info.Capabilities = []sdk.Capability{sdk.CapabilityUpdate, sdk.CapabilityActions, sdk.CapabilityClip}
+			sdk.Serve(info, &testerNotifier{testNotifier{verb: verb}})
+		}
+		sdk.Serve(info, &testNotifier{verb: verb})
 	}
 	switch verb {
 	case "neverhandshakes":
@@ -139,6 +169,10 @@ func bePlugin(verb string) {
 		os.Exit(4)
 	case "panicsatstart":
 		panic("no good")
+	case "serveslikegarbage": // shakes hands, then is no gRPC server
+		serveGarbage()
+	case "hangsindescribe", "hangsinconfigure", "hangsinhealth", "badschema", "garbageanswers":
+		serveRaw(&rawNotifier{verb: verb})
 	case "grandchild":
 		cmd := exec.Command("/bin/sleep", "300")
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -156,7 +190,9 @@ func bePlugin(verb string) {
 func beHost() {
 	dir := os.Args[1]
 	log := slog.New(slog.NewTextHandler(os.Stdout, nil))
-	h, err := New([]Config{{ID: "p", Path: filepath.Join(dir, verbPrefix+"good"), Enabled: true}}, Options{RunDir: filepath.Join(dir, "r")}, &bus.Bus{}, log, nil)
+	h, err := New([]Config{{ID: "p", Path: filepath.Join(dir, verbPrefix+"good"), Enabled: true}}, Options{
+		RunDir: filepath.Join(dir, "r"), Launcher: []string{filepath.Join(dir, verbPrefix+launchVerb)},
+	}, &bus.Bus{}, log, nil)
 	if err != nil {
 		_, _ = io.WriteString(os.Stderr, err.Error())
 		os.Exit(1)

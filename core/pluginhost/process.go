@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/lifecycle"
+	"github.com/nightjar-nvr/nightjar/core/pluginhost/launch"
 )
 
 const (
@@ -39,10 +40,13 @@ func (e *startError) Unwrap() error { return e.err }
 // flood blocks the plugin instead of burning our time; and it is forked by a thread that never ends, so that the
 // kernel kills it when we die, and only then.
 type process struct {
-	s   *supervisor
-	dir string
-	env []string
-	cmd *exec.Cmd
+	s      *supervisor
+	dir    string
+	uid    int // 0: as we are
+	env    []string
+	cmd    *exec.Cmd
+	cgroup *cgroup  // nil where there are none
+	limits []string // that apply to it, in words
 
 	first     *io.PipeWriter // what go-plugin reads as standard output
 	firstRead *io.PipeReader
@@ -59,9 +63,9 @@ type process struct {
 	waitErr  error         // set before done is closed
 }
 
-func newProcess(s *supervisor, dir string) (*process, error) {
+func newProcess(s *supervisor, dir string, uid int) (*process, error) {
 	p := &process{
-		s: s, dir: dir, killed: make(chan struct{}), done: make(chan struct{}),
+		s: s, dir: dir, uid: uid, killed: make(chan struct{}), done: make(chan struct{}),
 		env: []string{
 			"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir, "GOMEMLIMIT=96MiB", "LANG=C.UTF-8",
 		},
@@ -116,13 +120,26 @@ func (p *process) Start(context.Context) error {
 		return fmt.Errorf("make pipe: %w", err)
 	}
 	p.cmd = &exec.Cmd{
-		Path: p.s.cfg.Path, Args: []string{p.s.cfg.Path}, Env: p.env, Dir: p.dir, Stdout: outW, Stderr: errW,
+		Path: p.s.cfg.Path, Args: append([]string{p.s.cfg.Path}, p.s.cfg.Args...), Env: p.env, Dir: p.dir, Stdout: outW, Stderr: errW,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
-	err = p.startUnlessKilled()
+	shim, err := p.throughLauncher()
+	if err == nil {
+		err = p.joinCgroup()
+	}
+	if err == nil {
+		err = p.startUnlessKilled()
+	}
 	_, _ = outW.Close(), errW.Close()
+	if shim != nil {
+		shim.started()
+	}
 	if err != nil {
 		_, _ = outR.Close(), errR.Close()
+		if shim != nil {
+			shim.close()
+		}
+		p.leaveCgroup()
 		return &startError{fmt.Errorf("start plugin: %w", err)}
 	}
 	p.ends = []*os.File{outR, errR}
@@ -130,7 +147,69 @@ func (p *process) Start(context.Context) error {
 	p.readers.Go(func() { p.readStdout(outR) })
 	p.readers.Go(func() { p.readStderr(errR) })
 	p.readers.Go(p.reap)
+	if shim == nil {
+		return nil
+	}
+	applied, err := shim.converse(p.launchConfig())
+	if err != nil {
+		p.kill()
+		return &startError{fmt.Errorf("start plugin: %w", err)}
+	}
+	p.limits = append(p.limits, applied...)
 	return nil
+}
+
+// throughLauncher makes the command one that confines itself before it becomes the plugin, where we have a launcher.
+func (p *process) throughLauncher() (*launcher, error) {
+	argv := p.s.host.opts.Launcher
+	if len(argv) == 0 {
+		return nil, nil //nolint:nilnil // without one
+	}
+	l, err := newLauncher()
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Path, p.cmd.Args = argv[0], argv
+	p.cmd.ExtraFiles = []*os.File{l.childConfig, l.childReport} // descriptors 3 and 4
+	return l, nil
+}
+
+func (p *process) launchConfig() launch.Config {
+	cfg := &p.s.cfg
+	c := launch.Config{
+		Path: cfg.Path, Args: append([]string{cfg.Path}, cfg.Args...), Dir: p.dir, Network: cfg.network(), UID: p.uid,
+		Parent: os.Getpid(), Limits: cfg.Limits,
+	}
+	if cfg.Dir != "" {
+		c.Read = []string{cfg.Dir}
+	}
+	return c
+}
+
+// joinCgroup has the process born into a group of its own, where groups were delegated to us.
+func (p *process) joinCgroup() error {
+	h := p.s.host
+	h.mu.Lock()
+	groups := h.cgroups
+	h.mu.Unlock()
+	if groups == nil {
+		p.limits = []string{fmt.Sprintf("at most %d MB of memory (watched)", p.s.cfg.Limits.Memory>>20)}
+		return nil
+	}
+	g, applied, err := groups.make(p.s.folder, p.s.cfg.Limits)
+	if err != nil {
+		return err
+	}
+	p.cgroup, p.limits = g, applied
+	p.cmd.SysProcAttr.UseCgroupFD, p.cmd.SysProcAttr.CgroupFD = true, g.fd()
+	return nil
+}
+
+func (p *process) leaveCgroup() {
+	if p.cgroup != nil {
+		p.cgroup.kill()
+		p.cgroup.remove()
+	}
 }
 
 // startUnlessKilled is one step with kill: a process is either killed by it or never started.
@@ -155,6 +234,10 @@ func (p *process) reap() {
 	err := p.cmd.Wait()
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: there are none
 	p.waitErr = err
+	if p.cgroup != nil && p.cgroup.outOfMemory() {
+		p.waitErr = fmt.Errorf("it used more than %d MB of memory: %w", p.s.cfg.Limits.Memory>>20, exitError(err))
+	}
+	p.leaveCgroup()
 	deadline := time.Now().Add(pipeGrace)
 	for _, f := range p.ends {
 		_ = f.SetReadDeadline(deadline)
@@ -210,11 +293,13 @@ func (p *process) isStarted() bool {
 }
 
 // exit says how the process ended; only after done.
-func (p *process) exit() error {
-	if p.waitErr == nil {
+func (p *process) exit() error { return exitError(p.waitErr) }
+
+func exitError(err error) error {
+	if err == nil {
 		return errors.New("exit status 0")
 	}
-	return p.waitErr
+	return err
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }

@@ -19,17 +19,25 @@ type supervisor struct {
 	cfg      Config
 	settings string // JSON
 	folder   string // below the run directory
+	uid      int    // it may run as; 0: as we are
 	log      *slog.Logger
 	tail     *tail
+	refs     *refs
+	kick     chan struct{}      // asks for a start now
+	cancel   context.CancelFunc // set by Host.begin
+	after    <-chan struct{}    // the predecessor under the same id has ended; nil: there is none
+	ended    chan struct{}      // closed when run has returned
 
 	mu       sync.Mutex
 	status   nvr.PluginStatus
 	instance *instance // nil unless running
+	forget   bool      // what was shown of it ends with it
 }
 
 func newSupervisor(h *Host, cfg Config, settings, folder string) *supervisor {
 	s := &supervisor{
-		host: h, cfg: cfg, settings: settings, folder: folder, log: h.log.With("plugin", cfg.ID), tail: &tail{},
+		host: h, cfg: cfg, settings: settings, folder: folder, log: h.log.With("plugin", cfg.ID), tail: &tail{}, refs: &refs{},
+		kick: make(chan struct{}, 1), ended: make(chan struct{}),
 		status: nvr.PluginStatus{ID: cfg.ID, Name: cfg.ID, State: nvr.PluginDisabled, Since: time.Now()},
 	}
 	if cfg.Enabled {
@@ -52,19 +60,27 @@ type verdict struct {
 
 // run starts the plugin again and again until ctx ends.
 func (s *supervisor) run(ctx context.Context, dir string) {
+	defer s.end()
+	if s.after != nil {
+		<-s.after // it ends soon: it was told to
+	}
 	if !s.cfg.Enabled {
 		s.publish()
 		<-ctx.Done()
 		return
 	}
-	var crashes crashes
+	var crashes crashLog
 	for {
 		s.set(nvr.PluginStarting, "", 0)
 		started := time.Now()
 		err := s.attempt(ctx, dir)
 		if ctx.Err() != nil {
-			s.set(nvr.PluginDisabled, "Nightjar is stopping", 0)
+			s.set(nvr.PluginDisabled, "stopped", 0)
 			return
+		}
+		if errors.Is(err, errRestart) {
+			crashes = crashLog{}
+			continue
 		}
 		v := s.judge(err, &crashes, time.Since(started))
 		s.set(v.state, err.Error(), v.pause)
@@ -73,18 +89,34 @@ func (s *supervisor) run(ctx context.Context, dir string) {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
+		case <-s.kick:
+			timer.Stop()
+			crashes = crashLog{}
 		case <-timer.C:
 		}
 	}
 }
 
-// crashes remembers when a plugin ended unasked.
-type crashes struct {
+func (s *supervisor) end() {
+	s.mu.Lock()
+	forget := s.forget
+	s.mu.Unlock()
+	if forget {
+		s.host.met.forget(s.cfg.ID)
+	}
+	close(s.ended)
+}
+
+// errRestart is the end of an attempt that somebody asked for.
+var errRestart = errors.New("a restart was asked for")
+
+// crashLog remembers when a plugin ended unasked.
+type crashLog struct {
 	recent []time.Time // within the span
 	row    int         // since it last ran well
 }
 
-func (s *supervisor) judge(err error, c *crashes, lived time.Duration) verdict {
+func (s *supervisor) judge(err error, c *crashLog, lived time.Duration) verdict {
 	t := s.host.opts.Timing
 	var bad badConfigError
 	var incompatible incompatibleError
@@ -104,7 +136,7 @@ func (s *supervisor) judge(err error, c *crashes, lived time.Duration) verdict {
 	}
 	c.recent = append(c.recent, now)
 	if len(c.recent) >= t.CrashCount {
-		*c = crashes{}
+		*c = crashLog{}
 		return verdict{nvr.PluginQuarantined, t.Quarantine}
 	}
 	if lived >= t.CrashSpan {
@@ -130,7 +162,8 @@ func (s *supervisor) attempt(ctx context.Context, dir string) (err error) {
 	}
 	s.mu.Lock()
 	s.instance = in
-	s.status.Name, s.status.Version = in.name, in.version
+	s.status.Name, s.status.Version, s.status.Capabilities = in.name, in.version, in.powers
+	s.status.Limits = in.proc.limits
 	s.mu.Unlock()
 	s.set(nvr.PluginRunning, "", 0)
 	s.host.met.up.WithLabelValues(s.cfg.ID).Set(1)
@@ -143,20 +176,38 @@ func (s *supervisor) attempt(ctx context.Context, dir string) (err error) {
 func (s *supervisor) retire() {
 	s.mu.Lock()
 	s.instance = nil
+	s.status.Memory, s.status.Limits = 0, nil
 	s.mu.Unlock()
 	s.host.met.up.WithLabelValues(s.cfg.ID).Set(0)
+	s.host.met.memory.WithLabelValues(s.cfg.ID).Set(0)
 }
 
-func (s *supervisor) notify(ctx context.Context, a nvr.Alert) (nvr.DeliveryResult, error) {
+// running returns the process that serves, or an error with nvr.CodeUnavailable.
+func (s *supervisor) running() (*instance, error) {
 	s.mu.Lock()
 	in, status := s.instance, s.status
 	s.mu.Unlock()
-	if in == nil {
-		msg := fmt.Sprintf("plugin %s is %s", s.cfg.ID, status.State)
-		if status.Reason != "" {
-			msg += ": " + status.Reason
-		}
-		return nvr.DeliveryResult{}, &nvr.Error{Code: nvr.CodeUnavailable, Message: msg}
+	if in != nil {
+		return in, nil
+	}
+	if status.State == nvr.PluginRunning { // but not for long
+		return nil, s.stopping()
+	}
+	msg := fmt.Sprintf("plugin %s is %s", s.cfg.ID, status.State)
+	if status.Reason != "" {
+		msg += ": " + status.Reason
+	}
+	return nil, &nvr.Error{Code: nvr.CodeUnavailable, Message: msg}
+}
+
+func (s *supervisor) stopping() error {
+	return &nvr.Error{Code: nvr.CodeUnavailable, Message: fmt.Sprintf("plugin %s is stopping", s.cfg.ID)}
+}
+
+func (s *supervisor) notify(ctx context.Context, a nvr.Alert) (nvr.DeliveryResult, error) {
+	in, err := s.running()
+	if err != nil {
+		return nvr.DeliveryResult{}, err
 	}
 	began := time.Now()
 	result, err := in.notify(ctx, a)

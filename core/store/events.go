@@ -41,15 +41,21 @@ func (s *Store) SaveEvent(ctx context.Context, e nvr.Event, deliveries []nvr.Del
 		Score: e.Score, TopScore: e.TopScore, BoxX: e.Box.X, BoxY: e.Box.Y, BoxW: e.Box.W, BoxH: e.Box.H,
 		Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: int32(e.Revision),
 		Severity: string(e.Severity), Rules: append([]string{}, e.Rules...), Mode: string(e.Mode),
+		Identity: string(e.Identity.State), Person: e.Identity.Name, Similarity: e.Identity.Similarity,
+	}
+	if p, err := uuid.Parse(e.Identity.PersonID); err == nil {
+		row.PersonID = &p
 	}
 	if err := setWhereabouts(&row, e); err != nil {
 		return &nvr.Error{Code: nvr.CodeInvalid, Message: "event " + e.ID + " cannot be written", Err: err}
 	}
+	var fresh []nvr.Delivery
 	err = s.inTx(ctx, func(tx pgx.Tx, q *dbsqlc.Queries) error {
 		if err := q.SaveEvent(ctx, row); err != nil {
 			return err
 		}
-		fresh, err := addDeliveries(ctx, q, deliveries)
+		var err error
+		fresh, err = addDeliveries(ctx, q, deliveries)
 		if err != nil || len(fresh) == 0 || s.queue == nil {
 			return err
 		}
@@ -58,29 +64,8 @@ func (s *Store) SaveEvent(ctx context.Context, e nvr.Event, deliveries []nvr.Del
 	if err != nil {
 		return refused(fmt.Errorf("save event %s: %w", e.ID, err))
 	}
+	s.committed(fresh)
 	return nil
-}
-
-// addDeliveries stores deliveries and returns those that were not known.
-func addDeliveries(ctx context.Context, q *dbsqlc.Queries, deliveries []nvr.Delivery) ([]nvr.Delivery, error) {
-	var fresh []nvr.Delivery
-	for _, d := range deliveries {
-		did, err1 := uuid.Parse(d.ID)
-		eid, err2 := uuid.Parse(d.EventID)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, &nvr.Error{Code: nvr.CodeInvalid, Message: "delivery has an id that is not a UUID", Err: err}
-		}
-		n, err := q.AddDelivery(ctx, dbsqlc.AddDeliveryParams{
-			ID: did, EventID: eid, Plugin: d.Plugin, Recipient: d.Recipient, Revision: int32(d.Revision), Phase: string(d.Phase), ExpiresAt: d.ExpiresAt,
-		})
-		if err != nil {
-			return nil, err
-		}
-		if n > 0 {
-			fresh = append(fresh, d)
-		}
-	}
-	return fresh, nil
 }
 
 // refused marks errors that will come again for the same row: PostgreSQL's classes 22 (data) and 23 (constraint).
@@ -130,6 +115,10 @@ func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, str
 	if f.Kind != "" {
 		add("kind = ?", string(f.Kind))
 	}
+	if len(f.Persons) > 0 {
+		cond, values := personFilter(f.Persons)
+		add(cond, values...)
+	}
 	if !f.Range.Start.IsZero() {
 		add("start_at >= ?", f.Range.Start)
 	}
@@ -143,7 +132,7 @@ func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, str
 		}
 		add("(start_at, id) < (?, ?)", at, id)
 	}
-	sql := "SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, zones, entered_zones, crossings, speed, max_speed, severity, rules, mode FROM events"
+	sql := "SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, zones, entered_zones, crossings, speed, max_speed, severity, rules, mode, identity, person_id, person, similarity FROM events"
 	if len(where) > 0 {
 		sql += " WHERE " + strings.Join(where, " AND ")
 	}
@@ -158,7 +147,8 @@ func (s *Store) Events(ctx context.Context, f nvr.EventFilter) ([]nvr.Event, str
 	for rows.Next() {
 		var e dbsqlc.Event
 		if err := rows.Scan(&e.ID, &e.Camera, &e.Kind, &e.Label, &e.StartAt, &e.EndAt, &e.Score, &e.TopScore,
-			&e.BoxX, &e.BoxY, &e.BoxW, &e.BoxH, &e.Stationary, &e.HasSnapshot, &e.Revision, &e.Zones, &e.EnteredZones, &e.Crossings, &e.Speed, &e.MaxSpeed, &e.Severity, &e.Rules, &e.Mode); err != nil {
+			&e.BoxX, &e.BoxY, &e.BoxW, &e.BoxH, &e.Stationary, &e.HasSnapshot, &e.Revision, &e.Zones, &e.EnteredZones, &e.Crossings, &e.Speed, &e.MaxSpeed, &e.Severity, &e.Rules, &e.Mode,
+			&e.Identity, &e.PersonID, &e.Person, &e.Similarity); err != nil {
 			return nil, "", fmt.Errorf("read event: %w", err)
 		}
 		ev, err := eventOf(e)
@@ -211,6 +201,7 @@ func eventOf(e dbsqlc.Event) (nvr.Event, error) {
 		Box:        nvr.Box{X: e.BoxX, Y: e.BoxY, W: e.BoxW, H: e.BoxH},
 		Stationary: e.Stationary, HasSnapshot: e.HasSnapshot, Revision: int(e.Revision),
 		Severity: nvr.Severity(e.Severity), Mode: nvr.Mode(e.Mode),
+		Identity: nvr.Identity{State: nvr.IdentityState(e.Identity), PersonID: idText(e.PersonID), Name: e.Person, Similarity: e.Similarity},
 	}
 	if len(e.Rules) > 0 {
 		out.Rules = e.Rules

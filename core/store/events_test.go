@@ -26,6 +26,8 @@ func (q *countingQueue) EnqueueTx(_ context.Context, _ pgx.Tx, d []nvr.Delivery)
 	return q.fail
 }
 
+func (q *countingQueue) Committed([]nvr.Delivery) {}
+
 func testEvents(t *testing.T, s *Store) {
 	ctx, t0 := t.Context(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	queue := &countingQueue{}

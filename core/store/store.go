@@ -33,9 +33,17 @@ type Store struct {
 	days map[int64]bool // partitions of recordings that are known to exist, by day since 1970
 }
 
-// jobQueue enqueues the jobs of deliveries in the transaction that stores them.
+// jobQueue enqueues the jobs of deliveries in the transaction that stores them. Committed is called after it was; a queue
+// outside of the database does it then, without waiting.
 type jobQueue interface {
 	EnqueueTx(ctx context.Context, tx pgx.Tx, deliveries []nvr.Delivery) error
+	Committed(deliveries []nvr.Delivery)
+}
+
+func (s *Store) committed(deliveries []nvr.Delivery) {
+	if s.queue != nil && len(deliveries) > 0 {
+		s.queue.Committed(deliveries)
+	}
 }
 
 // UseQueue makes SaveEvent enqueue the jobs of its deliveries. Call it before anything else uses the store.

@@ -96,6 +96,9 @@ func (a *analysis) run(ctx context.Context, box *mailbox) {
 func (a *analysis) finish() {
 	ended := a.tracker.Flush()
 	a.zones.Forget(ended)
+	if a.cfg.Faces != nil {
+		a.cfg.Faces.Look(a.last, image.Point{}, nil, nil, ended)
+	}
 	clear(a.views)
 	a.settled, a.moving = false, 0
 	if len(ended) > 0 || a.active {
@@ -120,6 +123,7 @@ func (a *analysis) frame(ctx context.Context, j *job) {
 		found = a.detect(ctx, j, regions)
 	}
 	a.tracker.SetPicture(j.frame.Width, j.frame.Height)
+	a.tracker.SetMotion(j.boxes)
 	objects, ended := a.tracker.Update(now, found, a.areas)
 	a.zones.Apply(now, objects)
 	a.zones.Forget(ended)
@@ -138,6 +142,7 @@ func (a *analysis) frame(ctx context.Context, j *job) {
 		}
 	}
 	a.snapshots(now, j, objects)
+	a.faces(now, j, objects, ended)
 	a.sink.Observe(o)
 	a.count(now, j, len(objects))
 	a.last = now
@@ -277,6 +282,21 @@ func (a *analysis) snapshots(now time.Time, j *job, objects []nvr.TrackedObject)
 		o.Best = s
 		a.views[o.TrackID] = bestView{score: o.Score, area: o.Box.Area(), edge: onEdge(o.Box), at: now}
 	}
+}
+
+// faces lets people be recognised.
+func (a *analysis) faces(now time.Time, j *job, objects []nvr.TrackedObject, ended []uint64) {
+	if a.cfg.Faces == nil {
+		return
+	}
+	bgr := func() (gocv.Mat, error) {
+		if err := a.toColour(j); err != nil {
+			a.failed("convert", err)
+			return gocv.Mat{}, err
+		}
+		return a.bgr, nil
+	}
+	a.cfg.Faces.Look(now, image.Pt(j.frame.Width, j.frame.Height), bgr, objects, ended)
 }
 
 func (a *analysis) count(now time.Time, j *job, tracks int) {

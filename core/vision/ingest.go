@@ -20,6 +20,7 @@ type ingest struct {
 	*Camera
 	box    *mailbox
 	motion *motion.Detector
+	state  condition // of the pictures themselves
 
 	decoder *decode.Decoder
 	desc    *media.Description
@@ -40,7 +41,7 @@ func newIngest(c *Camera, box *mailbox) (*ingest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch camera %s: %w", c.cfg.Camera, err)
 	}
-	return &ingest{Camera: c, box: box, motion: m}, nil
+	return &ingest{Camera: c, box: box, motion: m, state: newCondition(c)}, nil
 }
 
 func (in *ingest) close() {
@@ -66,6 +67,7 @@ func (in *ingest) run(ctx context.Context) error {
 		if d := reader.Dropped(); d != dropped {
 			in.meter.dropped.Add(float64(d - dropped))
 			dropped = d
+			in.state.lost()
 			in.stats.change(func(s *Stats) { s.Dropped = d })
 		}
 	}
@@ -83,6 +85,7 @@ func (in *ingest) unit(ctx context.Context, u *media.AccessUnit) error {
 	if in.decoder == nil || !u.Desc.Tracks[u.Track].Video() {
 		return nil
 	}
+	in.state.unit(u)
 	enabled := in.enabled.Load()
 	if !u.Key && (!enabled || in.needKey) {
 		in.needKey = true
@@ -136,6 +139,7 @@ func (in *ingest) decode(u *media.AccessUnit, enabled bool) (bool, error) {
 		in.due = f.PTS + in.step // a gap, or a clock that jumped ahead
 	}
 	in.latest.offer(f)
+	in.state.picture(f)
 	if in.cfg.Frames != nil {
 		in.cfg.Frames(f)
 	}
@@ -152,6 +156,7 @@ func (in *ingest) findMotion(f *decode.Frame) error {
 		return err
 	}
 	defer grey.Close()
+	in.motion.Colour(f.Pix()[f.Width*f.Height:])
 	r, err := in.motion.Update(grey)
 	if err != nil {
 		return err
@@ -169,7 +174,7 @@ func (in *ingest) startSession(desc *media.Description) {
 	if desc.VideoTrack() < 0 {
 		return
 	}
-	d, err := decode.New(desc, decode.Config{MaxSide: in.cfg.MaxSide})
+	d, err := decode.New(desc, decode.Config{MaxSide: in.cfg.MaxSide, Hardware: in.cfg.Hardware})
 	if err != nil {
 		in.log.Error("stream cannot be decoded for detection", "camera_id", in.cfg.Camera, "err", err)
 		return
@@ -182,6 +187,7 @@ func (in *ingest) startSession(desc *media.Description) {
 }
 
 func (in *ingest) endSession() {
+	in.state.end()
 	if in.decoder != nil {
 		in.decoder.Close()
 	}

@@ -9,15 +9,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"gocv.io/x/gocv"
+
 	"github.com/nightjar-nvr/nightjar/core/media"
 	"github.com/nightjar-nvr/nightjar/core/media/decode"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/vision/detect"
+	"github.com/nightjar-nvr/nightjar/core/vision/health"
 	"github.com/nightjar-nvr/nightjar/core/vision/internal/cv"
 	"github.com/nightjar-nvr/nightjar/core/vision/motion"
 	"github.com/nightjar-nvr/nightjar/core/vision/track"
@@ -47,11 +51,23 @@ type Config struct {
 	Masks      []track.Mask            // where objects do not count; Motion has masks of its own
 	Zones      zone.Config
 	Motion     motion.Config
-	MotionOff  time.Duration // quiet time after which motion has ended; 3 s
-	MaxSide    int           // longest side of the analysed picture in pixels; 1280
-	Disabled   bool          // start with detection switched off
+	MotionOff  time.Duration    // quiet time after which motion has ended; 3 s
+	MaxSide    int              // longest side of the analysed picture in pixels; 1280
+	Disabled   bool             // start with detection switched off
+	Hardware   *decode.Hardware // that decodes, while it can; nil: the processor
 	// Frames, if set, is shown each decoded picture, in the goroutine that decodes: it must be quick and keep nothing.
 	Frames func(*decode.Frame)
+	Faces  FaceWatcher // nil: nobody is recognised
+	// Health, if set, hears when the camera's pictures begin and cease to be bad. It is called in the goroutine that
+	// decodes and must return quickly.
+	Health       func(nvr.HealthChange)
+	HealthChecks health.Config
+}
+
+// FaceWatcher finds out who the people in front of a camera are. Look hears what is in one frame of size pixels, also that all
+// tracks ended; it may set Identity and Face of objects and must return quickly. bgr gives the pixels, which must not be kept.
+type FaceWatcher interface {
+	Look(now time.Time, size image.Point, bgr func() (gocv.Mat, error), objects []nvr.TrackedObject, ended []uint64)
 }
 
 // Shared is what all cameras use together.

@@ -152,3 +152,40 @@ func TestPanicIsTheCallsError(t *testing.T) {
 		t.Errorf("%v\n%s", err, log.String())
 	}
 }
+
+func TestEverythingOfAnAlertArrives(t *testing.T) {
+	n := &testNotifier{}
+	s := newServer(Info{Name: "Test", Capabilities: []Capability{CapabilityUpdate, CapabilityCommands}}, n)
+	d, err := s.Describe(t.Context(), nil)
+	if err != nil || len(d.GetCapabilities()) != 2 || d.GetCapabilities()[1] != pluginv1.Capability_CAPABILITY_COMMANDS {
+		t.Errorf("%v, %v", d, err)
+	}
+	event := &pluginv1.Event{
+		Id: "e1", Severity: "high", Rules: []string{"r"}, Zones: []string{"z"}, Attributes: []string{"package"},
+		Identity: &pluginv1.Identity{PersonId: "p", Name: "Anna", Similarity: .5},
+	}
+	_, err = s.Notify(t.Context(), &pluginv1.NotifyRequest{
+		Event: event, Digest: []*pluginv1.Event{{Id: "e0"}, event}, Title: "T", Text: "X", Silent: true, Link: "https://x", PreviousMessage: "m", Test: true,
+		Attachments: []*pluginv1.Attachment{{Kind: pluginv1.AttachmentKind_ATTACHMENT_KIND_CLIP, Ref: "ref", ContentType: "video/mp4", Bytes: 7}, {Kind: 99}},
+		Actions:     []*pluginv1.Action{{Kind: pluginv1.ActionKind_ACTION_KIND_SNOOZE, Token: "t", Label: "L"}, {Kind: 99}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := n.got
+	if a.Title != "T" || a.Text != "X" || !a.Silent || a.Link != "https://x" || a.Previous != "m" || !a.Test || len(a.Digest) != 2 || a.Digest[1].ID != "e1" {
+		t.Errorf("%+v", a)
+	}
+	if len(a.Attachments) != 1 || a.Attachments[0] != (Attachment{AttachmentClip, "ref", "video/mp4", 7}) || len(a.Actions) != 1 || a.Actions[0] != (Action{ActionSnooze, "t", "L"}) {
+		t.Errorf("%+v %+v", a.Attachments, a.Actions)
+	}
+	if e := a.Event; e.Severity != "high" || e.Rules[0] != "r" || e.Zones[0] != "z" || e.Attributes[0] != "package" || *e.Identity != (Identity{"p", "Anna", .5}) {
+		t.Errorf("%+v", e)
+	}
+	if r := OK().WithMessage("m2").response(); r.GetMessage() != "m2" {
+		t.Errorf("%v", r)
+	}
+	if _, err := s.Test(t.Context(), &pluginv1.TestRequest{}); status.Code(err) != codes.Unimplemented {
+		t.Errorf("a plugin without a test: %v", err)
+	}
+}

@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/nightjar-nvr/nightjar/plugins/api"
 	pluginv1 "github.com/nightjar-nvr/nightjar/plugins/api/v1"
@@ -34,7 +34,7 @@ func Serve[S any](info Info, impl Notifier[S]) {
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(opts,
 				grpc.MaxRecvMsgSize(api.MaxPluginReceive),
-				grpc.ChainUnaryInterceptor(recovered(logger)),
+				Recovery(logger),
 			)...)
 		},
 	})
@@ -59,12 +59,28 @@ func recovered(logger *slog.Logger) grpc.UnaryServerInterceptor {
 	}
 }
 
+// Recovery is the option of a gRPC server that turns panics into errors of their calls, as Serve has it. A nil logger
+// is silent.
+func Recovery(logger *slog.Logger) grpc.ServerOption {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return grpc.ChainUnaryInterceptor(recovered(logger))
+}
+
 // server translates between the contract and a Notifier.
 type server[S any] struct {
 	pluginv1.UnimplementedNotifierServer
 	info   Info
 	schema string
 	impl   Notifier[S]
+	mu     sync.Mutex
+	host   *Host
+}
+
+// NewServer returns the contract's side of a plugin, for harnesses that serve it themselves; plugins call Serve.
+func NewServer[S any](info Info, impl Notifier[S]) pluginv1.NotifierServer {
+	return newServer(info, impl)
 }
 
 func newServer[S any](info Info, impl Notifier[S]) *server[S] {
@@ -76,10 +92,14 @@ func (s *server[S]) Describe(context.Context, *pluginv1.DescribeRequest) (*plugi
 	return &pluginv1.DescribeResponse{
 		Name: s.info.Name, Version: s.info.Version, SettingsSchema: s.schema,
 		MaxSnapshotBytes: uint32(size), //nolint:gosec // 0..1 MiB
+		Capabilities:     toCapabilities(s.info.Capabilities),
 	}, nil
 }
 
 func (s *server[S]) Configure(ctx context.Context, req *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
+	if err := s.connect(req.GetHostSocket(), req.GetHostToken()); err != nil {
+		return nil, status.Errorf(codes.Unknown, "%v", err)
+	}
 	settings, err := decode[S](req.GetSettingsJson())
 	if err == nil {
 		err = s.impl.Configure(ctx, settings)
@@ -91,6 +111,24 @@ func (s *server[S]) Configure(ctx context.Context, req *pluginv1.ConfigureReques
 	return out, nil
 }
 
+// connect gives a plugin with a Base its way to the host, in place of an earlier one.
+func (s *server[S]) connect(socket, token string) error {
+	base, ok := s.impl.(interface{ UseHost(h *Host) })
+	if !ok {
+		return nil
+	}
+	h, err := dialHost(socket, token)
+	if err != nil {
+		return err
+	}
+	base.UseHost(h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.host.close()
+	s.host = h
+	return nil
+}
+
 func (s *server[S]) CheckHealth(ctx context.Context, _ *pluginv1.CheckHealthRequest) (*pluginv1.CheckHealthResponse, error) {
 	if err := s.impl.Health(ctx); err != nil {
 		return &pluginv1.CheckHealthResponse{Reason: err.Error()}, nil //nolint:nilerr // it is the answer
@@ -99,56 +137,24 @@ func (s *server[S]) CheckHealth(ctx context.Context, _ *pluginv1.CheckHealthRequ
 }
 
 func (s *server[S]) Notify(ctx context.Context, req *pluginv1.NotifyRequest) (*pluginv1.NotifyResponse, error) {
-	r := s.impl.Notify(ctx, toAlert(req))
-	out := &pluginv1.NotifyResponse{Detail: r.detail}
-	switch r.class {
-	case classOK:
-		out.DeliveryClass = pluginv1.DeliveryClass_DELIVERY_CLASS_OK
-	case classPermanent:
-		out.DeliveryClass = pluginv1.DeliveryClass_DELIVERY_CLASS_PERMANENT
-	case classBadConfig:
-		out.DeliveryClass = pluginv1.DeliveryClass_DELIVERY_CLASS_BAD_CONFIG
-	case classRetry:
-		out.DeliveryClass = pluginv1.DeliveryClass_DELIVERY_CLASS_RETRY_AFTER
-		if r.after > 0 {
-			out.RetryAfter = durationpb.New(r.after)
-		}
+	return s.impl.Notify(ctx, toAlert(req)).response(), nil
+}
+
+func (s *server[S]) Test(ctx context.Context, req *pluginv1.TestRequest) (*pluginv1.TestResponse, error) {
+	t, ok := s.impl.(Tester)
+	if !ok {
+		return nil, status.Error(codes.Unimplemented, "this plugin is tested by an example alert")
 	}
-	return out, nil
+	r := t.Test(ctx, req.GetRecipient())
+	return &pluginv1.TestResponse{DeliveryClass: r.class.proto(), Detail: r.detail}, nil
 }
 
 func (s *server[S]) Stop(ctx context.Context, _ *pluginv1.StopRequest) (*pluginv1.StopResponse, error) {
 	if err := s.impl.Stop(ctx); err != nil {
 		return nil, status.Errorf(codes.Unknown, "stop: %v", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.host.close() // the last call was served
 	return &pluginv1.StopResponse{}, nil
-}
-
-func toAlert(req *pluginv1.NotifyRequest) Alert {
-	e := req.GetEvent()
-	box := e.GetBox()
-	a := Alert{
-		DeliveryID: req.GetDeliveryId(), Attempt: int(req.GetAttempt()), Recipient: req.GetRecipient(),
-		Snapshot: req.GetSnapshot(),
-		Event: Event{
-			ID: e.GetId(), Camera: e.GetCamera(), CameraName: e.GetCameraName(), Kind: e.GetKind(), Label: e.GetLabel(),
-			Score: e.GetScore(), TopScore: e.GetTopScore(), Stationary: e.GetStationary(),
-			Box: Box{X: box.GetX(), Y: box.GetY(), W: box.GetWidth(), H: box.GetHeight()},
-		},
-	}
-	if e.GetStart() != nil {
-		a.Event.Start = e.GetStart().AsTime()
-	}
-	if e.GetEnd() != nil {
-		a.Event.End = e.GetEnd().AsTime()
-	}
-	switch req.GetPhase() {
-	case pluginv1.Phase_PHASE_NEW:
-		a.Phase = PhaseNew
-	case pluginv1.Phase_PHASE_END:
-		a.Phase = PhaseEnd
-	case pluginv1.Phase_PHASE_UPDATE, pluginv1.Phase_PHASE_UNSPECIFIED:
-		a.Phase = PhaseUpdate
-	}
-	return a
 }

@@ -98,8 +98,9 @@ func (p *Previews) Run(ctx context.Context) error {
 		wg.Go(func() { c.read(ctx) })
 		wg.Go(func() { c.write(ctx) })
 	}
+	<-ctx.Done() // also where there is no camera
 	wg.Wait()
-	return nil
+	return ctx.Err()
 }
 
 // Push offers a decoded picture of a camera, which is copied if it is wanted. It never blocks. While pictures are

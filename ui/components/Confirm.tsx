@@ -11,12 +11,14 @@ interface ConfirmProps {
   /** what will be gone, and what will not */
   children: ReactNode;
   action: string;
+  /** the other button */
+  keep?: string;
   /** The dialog stays, with the server's sentence, if this is refused. */
   onConfirm: () => Promise<unknown>;
 }
 
 /** Asked before footage or what was made of it is given up; everything else can simply be done. */
-export function Confirm({ open, onClose, title, children, action, onConfirm }: ConfirmProps) {
+export function Confirm({ open, onClose, title, children, action, keep = "Keep it", onConfirm }: ConfirmProps) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const close = () => {
@@ -38,7 +40,7 @@ export function Confirm({ open, onClose, title, children, action, onConfirm }: C
         </p>
       )}
       <div className="flex justify-end gap-2 border-t border-line px-4 py-3">
-        <Button onClick={close}>Keep it</Button>
+        <Button onClick={close}>{keep}</Button>
         <Button variant="danger" disabled={busy} onClick={confirm}>
           {action}
         </Button>

@@ -67,3 +67,31 @@ export function labelName(label: string): string {
   const text = label.replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+const cameraProblems: Record<string, { title: string; advice: string }> = {
+  offline: { title: "Camera offline", advice: "No pictures arrived. Check its power and its network." },
+  frozen: { title: "Picture frozen", advice: "Pictures arrived and did not change. Restarting the camera usually helps." },
+  black: { title: "Picture black", advice: "Nothing but black was seen. Check the lens, the light and the camera's night mode." },
+  blurred: { title: "Picture blurred", advice: "The picture was much less sharp than usual. Look for dirt, water or a cobweb on the lens." },
+  covered: { title: "View covered", advice: "What was in view was hidden. Somebody or something may have covered the camera." },
+  moved: { title: "Camera moved", advice: "The camera looked elsewhere. Check its mount; zones and masks may not fit any more." },
+  slow: { title: "Few pictures", advice: "Far fewer pictures arrived than usual. Check its network, above all Wi-Fi." },
+  clock: { title: "Clock wrong", advice: "The camera's clock is off. Give it a time server." },
+};
+
+/** What a camera event says: its title, and what to look at. */
+export function cameraProblem(label: string): { title: string; advice: string } {
+  return cameraProblems[label] ?? { title: label ? `Camera: ${label.replaceAll("_", " ")}` : "Camera", advice: "Look at the camera and its connection." };
+}
+
+/** "Sound: glass breaking"; a loud sound that nobody put a name to is just that. */
+export function soundTitle(label: string): string {
+  return label && label !== "sound" ? `Sound: ${label.replaceAll("_", " ")}` : "Loud sound";
+}
+
+const notObjects = new Set(["motion", "sound", ...Object.keys(cameraProblems)]);
+
+/** Whether a label that was seen is of an object, and not of a camera's trouble or of motion. */
+export function isObjectLabel(label: string): boolean {
+  return !notObjects.has(label);
+}

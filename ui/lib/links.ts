@@ -6,6 +6,19 @@ export function cameraHref(id: string): string {
   return withQuery("/camera/", { id });
 }
 
+/** Where something moved in a camera's picture, until `t`. */
+export function motionHref(camera: string, t?: number): string {
+  return withQuery("/motion/", { camera, t: t === undefined ? undefined : Math.round(t) });
+}
+
+export function zonesHref(camera: string): string {
+  return withQuery("/zones/", { camera });
+}
+
+export function personHref(id: string): string {
+  return withQuery("/faces/person/", { id });
+}
+
 interface TimelinePlace {
   /** camera in the player; the rows shown are chosen by `cameras` */
   camera?: string;

@@ -100,6 +100,20 @@ await step("events", async () => {
   await page.goto(`${base}/events/`);
   await page.getByTestId("event").first().waitFor();
 });
+await step("alerts", async () => {
+  await page.getByRole("button", { name: "Alerts only" }).click();
+  await page.waitForURL(/alerts=true/);
+  await page.getByTestId("event").first().hover();
+  await page.getByRole("button", { name: /^Details of/ }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "Why?" }).click();
+  await page.getByTestId("why").getByText(/rules/).first().waitFor();
+});
+await step("zones", async () => {
+  await page.goto(`${base}/zones/?camera=${camera}`);
+  await page.getByRole("button", { name: "Zone", exact: true }).click();
+  await page.getByRole("button", { name: "Begin in the middle" }).click();
+  await page.getByTestId("yaml").getByText(/zone_1:/).waitFor();
+});
 await step("system", async () => {
   await page.goto(`${base}/system/`);
   await page.getByText("Cameras online").waitFor();
@@ -109,7 +123,7 @@ await step("api-docs", async () => {
   await page.getByText("/api/v1/cameras/{id}/recording").first().waitFor();
 });
 await page.setViewportSize({ width: 390, height: 844 });
-for (const [what, path] of [["live", "/"], ["timeline", `/timeline/?camera=${camera}&t=${Date.now() - 40_000}`], ["events", "/events/"], ["exports", "/exports/"], ["system", "/system/"], ["storage", "/system/storage/"]]) {
+for (const [what, path] of [["live", "/"], ["timeline", `/timeline/?camera=${camera}&t=${Date.now() - 40_000}`], ["events", "/events/"], ["zones", `/zones/?camera=${camera}`], ["exports", "/exports/"], ["system", "/system/"], ["storage", "/system/storage/"]]) {
   await step(`phone-${what}`, async () => {
     await page.goto(`${base}${path}`);
     await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {}); // a live socket never idles

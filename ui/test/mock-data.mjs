@@ -25,13 +25,21 @@ const camera = (id, name, order, state, over = {}) => ({
   recording: over.recording ?? true,
   detecting: over.detecting ?? true,
   streams: streams(state, over),
+  areas: over.areas ?? [],
+  problems: over.problems ?? [],
 });
+
+const areas = [
+  { kind: "zone", name: "porch", points: [[0.1, 0.5], [0.45, 0.5], [0.45, 1], [0.1, 1]], labels: ["person"] },
+  { kind: "line", name: "gate", points: [[0.45, 0.55], [0.95, 0.6]], labels: [] },
+  { kind: "motion_mask", name: "", points: [[0, 0], [0.3, 0], [0.3, 0.05], [0, 0.05]], labels: [] },
+];
 
 export function makeCameras() {
   const retry_at = iso(START + 25_000);
   return [
-    camera("front_door", "Front door", 1, "online", { audio: "mp4a.40.2" }),
-    camera("driveway", "Driveway", 2, "online"),
+    camera("front_door", "Front door", 1, "online", { audio: "mp4a.40.2", areas }),
+    camera("driveway", "Driveway", 2, "online", { problems: [{ problem: "blurred", since: iso(START - 40 * MINUTE), detail: "" }] }),
     camera("garden", "Garden", 3, "online", { recording: false }),
     camera("side_gate", "Side gate", 4, "offline", { reason: "connect to 192.168.1.24:554: connection refused", since: START - 21 * MINUTE, retry_at, seen: true }),
     camera("porch", "Porch", 5, "starting", { reason: "waiting for the first key frame" }),
@@ -55,6 +63,45 @@ const weights = [0.34, 0.3, 0.06, 0.06, 0.04];
 function pickLabel(r) {
   for (let i = 0, sum = 0; i < weights.length; i++) if ((sum += weights[i]) > r) return labels[i];
   return "";
+}
+
+/** What alert rules made of it, and where it went. */
+function judged(label, rnd) {
+  const severity = label === "person" ? (rnd() < 0.4 ? "high" : "") : label === "car" && rnd() < 0.3 ? "low" : "";
+  const path = Array.from({ length: 9 }, (_, i) => ({ x: 0.2 + 0.06 * i, y: 0.9 - 0.03 * i, time: "" }));
+  return { severity, rules: severity ? [severity === "high" ? "somebody_outside" : "cars"] : [], entered_zones: label === "person" ? ["porch"] : [], crossings: [], max_speed: 0, path, ...(label === "person" && rnd() < 0.3 ? { identity: { state: "known", name: "Anna", similarity: 0.83 } } : {}) };
+}
+
+export function makeVerdicts(event) {
+  const person = event.label === "person";
+  const high = event.severity === "high";
+  return {
+    severity: event.severity,
+    rules: event.rules,
+    verdicts: [
+      { rule: "cars", severity: "low", alert: event.severity === "low", conditions: [{ name: "label", holds: !person, detail: person ? "person is not one of car." : "car is one of car." }] },
+      {
+        rule: "somebody_outside",
+        severity: "high",
+        alert: high,
+        conditions: [
+          { name: "label", holds: person, detail: person ? "person is one of person." : `${event.label} is not one of person.` },
+          { name: "zone", holds: person, detail: person ? "it has entered porch, and porch is asked for." : "it has entered no zone, and porch is asked for." },
+          { name: "mode", holds: high, detail: high ? "the mode is night, and away, night is asked for." : "the mode is home, and away, night is asked for." },
+        ],
+      },
+    ],
+  };
+}
+
+export function makeMotion(from, to) {
+  const start = Array.from({ length: 14 }, (_, i) => Math.round(from + ((to - from) * (i + 1)) / 16));
+  return { from, to, step_ms: 10_000, spans: { start, end: start.map((s, i) => s + 20_000 * (i + 1)), cells: start.map((_, i) => ((i * 37) % 90) / 100 + 0.05) }, unknown: { start: [from], end: [from + (to - from) / 20] } };
+}
+
+export function makeHeat(from, to) {
+  const counts = Array.from({ length: 32 * 18 }, (_, i) => Math.round(90 * Math.exp(-(((i % 32) - 12) ** 2) / 40 - ((Math.floor(i / 32) - 11) ** 2) / 12)));
+  return { from, to, step_ms: 10_000, columns: 32, rows: 18, counts, unknown: { start: [], end: [] } };
 }
 
 /** A day and a half of events per camera, more by day than by night. */
@@ -82,6 +129,7 @@ export function makeEvents(cameras) {
         stationary: rnd() < 0.1,
         has_snapshot: Boolean(label),
         revision: 3,
+        ...judged(label, rnd),
       });
     }
   });

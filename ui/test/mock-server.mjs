@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import { clipOf, detector, makeCameras, makeEvents, makeSystem, makeTimeline, openapi, runsOf } from "./mock-data.mjs";
+import { clipOf, detector, makeCameras, makeEvents, makeHeat, makeMotion, makeSystem, makeTimeline, makeVerdicts, openapi, runsOf } from "./mock-data.mjs";
 import { loadClips } from "./mock-media.mjs";
 import { estimate, makeCoverage, makeDensity, makeLedger, makePlan, makePreviews, makeStorage } from "./mock-recording.mjs";
 
@@ -27,6 +27,7 @@ export async function startMock(port = 0) {
   let seq = 0;
   let serial = 0;
   const feeds = new Set();
+  let mode = "home";
   const publish = (topic, data) => {
     seq++;
     for (const feed of feeds) feed.text({ v: 1, seq, topic, data });
@@ -35,7 +36,7 @@ export async function startMock(port = 0) {
   every(9000, () => {
     const camera = ["front_door", "driveway", "hall"][serial % 3];
     const label = ["person", "car", "person", "dog"][serial % 4];
-    const event = { id: `live${serial++}`, camera, kind: "object", label, start: new Date().toISOString(), score: 0.81, top_score: 0.81, box: { x: 0.4, y: 0.3, w: 0.1, h: 0.35 }, stationary: false, has_snapshot: true, revision: 1 };
+    const event = { id: `live${serial++}`, camera, kind: "object", label, start: new Date().toISOString(), score: 0.81, top_score: 0.81, box: { x: 0.4, y: 0.3, w: 0.1, h: 0.35 }, stationary: false, has_snapshot: true, revision: 1, severity: "", rules: [], entered_zones: [], crossings: [] };
     events.unshift(event);
     publish("event", { phase: "new", event });
     publish("counts", { camera, total: { [label]: 1 }, active: { [label]: 1 } });
@@ -79,12 +80,25 @@ export async function startMock(port = 0) {
     if (path === "events") {
       const q = url.searchParams;
       const list = (key, value) => !q.get(key) || q.get(key).split(",").includes(value);
-      const found = events.filter((e) => list("camera", e.camera) && list("label", e.label) && list("kind", e.kind) && (!q.get("from") || Date.parse(e.start) >= Date.parse(q.get("from"))) && (!q.get("to") || Date.parse(e.start) < Date.parse(q.get("to"))));
+      const found = events.filter((e) => list("camera", e.camera) && list("label", e.label) && list("kind", e.kind) && (q.get("alerts") !== "true" || e.severity) && (!q.get("zones") || e.entered_zones?.includes(q.get("zones"))) && (!q.get("from") || Date.parse(e.start) >= Date.parse(q.get("from"))) && (!q.get("to") || Date.parse(e.start) < Date.parse(q.get("to"))));
       const at = Number(q.get("cursor") ?? 0);
       const limit = Number(q.get("limit") ?? 50);
       return send(200, { items: found.slice(at, at + limit), next_cursor: found.length > at + limit ? String(at + limit) : undefined });
     }
     let m;
+    if (path === "mode") {
+      if (req.method === "PUT") ({ mode } = JSON.parse(body));
+      return send(200, { mode });
+    }
+    if ((m = /^events\/(\w+)(\/verdicts)?$/.exec(path))) {
+      const event = events.find((e) => e.id === m[1]);
+      if (!event) return problem(404, "Not Found", "this event does not exist");
+      return send(200, m[2] ? makeVerdicts(event) : event);
+    }
+    if ((m = /^cameras\/\w+\/(motion|heatmap)$/.exec(path))) {
+      const [from, to] = ["from", "to"].map((key) => Number(url.searchParams.get(key)));
+      return send(200, m[1] === "motion" ? makeMotion(from, to) : makeHeat(from, to));
+    }
     if ((m = /^cameras\/(\w+)\/(recording|detecting)$/.exec(path))) {
       const cam = cameras.find((c) => c.id === m[1]);
       cam[m[2]] = JSON.parse(body).enabled;

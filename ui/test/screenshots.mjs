@@ -209,6 +209,37 @@ const steps = [
       await page.getByRole("dialog").waitFor();
       await page.waitForTimeout(400);
     } },
+  { name: "events-alerts", path: "/events/", act: async (page) => {
+      await page.getByTestId("event").first().waitFor();
+      await page.getByRole("button", { name: "Alerts only" }).click();
+      await page.waitForURL(/alerts=true/);
+      await page.getByTestId("alert-badge").first().waitFor({ state: "attached" });
+    } },
+  { name: "event-why", path: "/events/?alerts=true&label=person", act: async (page) => {
+      await page.getByTestId("event").first().hover();
+      await page.getByRole("button", { name: /^Details of/ }).first().click();
+      await page.getByRole("button", { name: "Why?" }).click();
+      await page.getByTestId("verdict").first().waitFor();
+    } },
+  { name: "mode", path: "/", act: async (page) => {
+      await page.getByRole("button", { name: /Arming mode/ }).click();
+      await page.getByRole("dialog", { name: "Arming mode" }).waitFor();
+    } },
+  { name: "motion", path: "/motion/?camera=front_door", act: async (page) => {
+      await page.getByTestId("moment").first().waitFor();
+      await page.getByRole("button", { name: "Begin in the middle" }).click();
+      await page.getByRole("button", { name: "Heat" }).click();
+      await page.getByTestId("heat").waitFor();
+    }, allow: /404/ },
+  { name: "zones", path: "/zones/?camera=front_door", act: async (page, label) => {
+      await page.getByRole("button", { name: "Line", exact: true }).click();
+      const box = await page.getByTestId("board").boundingBox();
+      await page.mouse.move(box.x + box.width * 0.2, box.y + box.height * 0.3);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.4, { steps: 4 });
+      await page.mouse.up();
+      await page.getByTestId("yaml").getByText(/line_1: \{points: \[\[0\.2, 0\.3\], \[0\.7, 0\.4\]\]\}/).waitFor({ timeout: 5_000 }).catch(() => faults.push(`${label}: the line that was drawn is not in the configuration`));
+    } },
   { name: "system", path: "/system/", act: (page) => page.getByText("Cameras online").waitFor() },
   { name: "api-docs", path: "/api-docs/", act: async (page) => {
       await page.getByText("/api/v1/cameras/{id}/recording").click();

@@ -74,9 +74,12 @@ func modelsCommand(ctx context.Context, e env, args []string) error {
 	if len(rest) > 1 {
 		name = rest[1]
 	}
+	if done, err := faceModels(ctx, e, &cfg, rest[0], name); done {
+		return err
+	}
 	switch rest[0] {
 	case "list":
-		return listModels(e, store)
+		return listModels(e, &cfg, store)
 	case "pull":
 		if err := store.Pull(ctx, name, progress(e, name)); err != nil {
 			return err
@@ -99,7 +102,7 @@ func modelsCommand(ctx context.Context, e env, args []string) error {
 	return fmt.Errorf("%w: models %s", errUsage, rest[0])
 }
 
-func listModels(e env, store *models.Store) error {
+func listModels(e env, cfg *config.Config, store *models.Store) error {
 	list, err := store.List()
 	if err != nil {
 		return err
@@ -116,6 +119,11 @@ func listModels(e env, store *models.Store) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.State, m.Licence, fmt.Sprintf("%dx%d", m.Width, m.Height), how)
 	}
+	faces, err := faceModelsRow(cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, faces)
 	return w.Flush()
 }
 

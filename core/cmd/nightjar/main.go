@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/nightjar-nvr/nightjar/core/pluginhost/launch"
 )
 
 // version is set by the linker.
@@ -37,6 +39,8 @@ func commands() []command {
 		{"models", "list|pull|verify|ensure [NAME] [-c FILE]", "manage detector models", modelsCommand},
 		{"detect", "FILE... [-o DIR] [-model NAME] [-min-score S] [-json]", "draw boxes on pictures and videos", detectCommand},
 		{"eval", "LABELS [-clips DIR] [-o DIR] [-model NAME] [-json]", "say how well events agree with labelled clips", evalCommand},
+		{"bench", "detect [-model NAMES] [-stream SIZE@FPS] [-busy SHARE] [-json]", "say what this machine can carry", benchCommand},
+		{"plugin", "new|dev|test|pack|sign|install|approve|list|… ", "write, install and look after plugins; nightjar plugin help says more", pluginCommand},
 		{"user", "reset NAME [-c FILE]", "give an account a new random password", userCommand},
 		{"demo", "[-listen ADDR] [-main FILE] [-sub FILE]", "serve a demo camera by RTSP", demoCommand},
 		{"version", "", "print the version", func(_ context.Context, e env, _ []string) error {
@@ -47,6 +51,11 @@ func commands() []command {
 }
 
 func main() {
+	// Not a command for people: a process of the plugin host on its way to become a plugin.
+	if len(os.Args) == 2 && os.Args[1] == launch.Command {
+		fmt.Fprintln(os.Stderr, "nightjar:", launch.Become())
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, env{out: os.Stdout, err: os.Stderr}, os.Args[1:])
 	stop()

@@ -31,6 +31,7 @@ type Rule struct {
 	Zones       []string   // entered any of these
 	Modes       []nvr.Mode // armed in any of these
 	Schedule    []Window   // within any of these, when the event began
+	Identities  []string   // known, unknown, or the names of people: it was recognised as any of these
 	MinScore    float32    // best confidence, 0..1
 	MinDuration time.Duration
 	Cooldown    time.Duration // per camera, from one alert of this rule to the next
@@ -46,6 +47,8 @@ type Facts struct {
 	Start   time.Time
 	Now     time.Time // of the newest picture of it
 	Mode    nvr.Mode
+
+	Identity nvr.Identity
 }
 
 // Why returns a verdict in one sentence: the first condition that does not hold, or all that do.

@@ -104,6 +104,7 @@ func (s *Set) judge(r *Rule, f Facts) nvr.Verdict {
 	check("label", len(r.Labels) > 0, label, "%s %s one of %s.", f.Label, is(label), list(r.Labels))
 	entered := slices.ContainsFunc(f.Zones, func(z string) bool { return slices.Contains(r.Zones, z) })
 	check("zone", len(r.Zones) > 0, entered, "it has entered %s, and %s is asked for.", orNothing(f.Zones), list(r.Zones))
+	check("identity", len(r.Identities) > 0, knows(r.Identities, f.Identity), "%s, and %s is asked for.", who(f.Identity), list(r.Identities))
 	mode := slices.Contains(r.Modes, f.Mode)
 	check("mode", len(r.Modes) > 0, mode, "the mode is %s, and %s is asked for.", f.Mode, list(r.Modes))
 	start := f.Start.In(s.zone)

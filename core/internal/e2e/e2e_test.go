@@ -102,6 +102,7 @@ notifiers:
   hook:
     plugin: webhook
     labels: [%s]
+    updates: true
     settings: {url: %q, secret: %s, snapshot: true}
 `, s.dir+"/data", listen, s.broker.url, mqttUser, mqttPassword, freePort(t), models,
 		s.s3.Endpoint, s.s3.AccessKey, s.s3.SecretKey, urls[0], camPassword, urls[1], camPassword,
@@ -503,8 +504,8 @@ func (s *site) testKill(t *testing.T) {
 	for _, n := range below {
 		names = append(names, n)
 	}
-	if !slices.Contains(names, "postgres") || !slices.Contains(names, "webhook") {
-		t.Errorf("children %v, want postgres and webhook among them", names)
+	if !slices.Contains(names, "postgres") || !slices.Contains(names, "notifiers") {
+		t.Errorf("children %v, want postgres and notifiers among them", names)
 	}
 	killed := time.Now()
 	_ = s.nightjar.cmd.Process.Kill()

@@ -34,6 +34,9 @@ type Config struct {
 	// SkipLoopFilter leaves out deblocking: about a quarter less work at 1080p, at the price of blocks that drift until
 	// the next key frame.
 	SkipLoopFilter bool
+	// Hardware decodes, while it can; what it cannot is decoded in software. nil: software. It must stay open until the
+	// decoder is closed.
+	Hardware *Hardware
 
 	still bool // see Still
 }
@@ -47,6 +50,11 @@ type Decoder struct {
 	packet []byte
 	synced bool // a key frame was sent
 	result C.nj_result
+
+	cfg      Config
+	hardware *Hardware // that it was opened with; nil: software
+	trouble  trouble
+	decoded  int // pictures that came out of libavcodec, wanted or not
 }
 
 // New returns a decoder for the picture track of desc. A new Description needs a new Decoder.
@@ -61,25 +69,50 @@ func New(desc *media.Description, cfg Config) (*Decoder, error) {
 	if cfg.MaxSide < 16 {
 		return nil, fmt.Errorf("open decoder: longest side of %d pixels is too small, want at least 16", cfg.MaxSide)
 	}
-	d := &Decoder{desc: desc, track: desc.Tracks[i], index: i}
-	codec, skip, still := C.int(C.NJ_H264), C.int(0), C.int(0)
-	switch d.track.Codec {
-	case media.H265:
-		codec = C.NJ_H265
-	case media.AV1:
-		codec = C.NJ_AV1
-	default: // H.264
+	d := &Decoder{desc: desc, track: desc.Tracks[i], index: i, cfg: cfg}
+	if cfg.Hardware != nil {
+		if d.open(cfg.Hardware); d.c != nil {
+			return d, nil
+		}
 	}
-	if cfg.SkipLoopFilter {
-		skip = 1
-	}
-	if cfg.still {
-		still = 1
-	}
-	if d.c = C.nj_open(codec, skip, C.int(cfg.MaxSide), still); d.c == nil {
+	if d.open(nil); d.c == nil {
 		return nil, fmt.Errorf("open decoder: libavcodec has no %s decoder", d.track.Codec)
 	}
 	return d, nil
+}
+
+// open sets c, to nil where libavcodec cannot decode the codec with h.
+func (d *Decoder) open(h *Hardware) {
+	flag := func(b bool) C.int {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	d.hardware, d.synced, d.trouble = h, false, 0
+	if d.c = nil; h != nil && h.ref() == nil {
+		return // closed meanwhile
+	}
+	d.c = C.nj_open(codecOf(d.track.Codec), flag(d.cfg.SkipLoopFilter), C.int(d.cfg.MaxSide), flag(d.cfg.still), h.kind(), h.ref())
+}
+
+func codecOf(c media.Codec) C.int {
+	switch c {
+	case media.H265:
+		return C.NJ_H265
+	case media.AV1:
+		return C.NJ_AV1
+	default:
+		return C.NJ_H264
+	}
+}
+
+// On returns what the stream is decoded on now: CPU before the first picture, and when the hardware cannot decode it.
+func (d *Decoder) On() Accel {
+	if d.c == nil || C.nj_in_hardware(d.c) == 0 {
+		return CPU
+	}
+	return d.hardware.Accel()
 }
 
 // Close frees all memory of the decoder. It may be called twice.
@@ -98,7 +131,16 @@ func (d *Decoder) Decode(u *media.AccessUnit, notBefore int64, f *Frame) (bool, 
 	if u.Desc != d.desc {
 		return false, errors.New("decode: unit belongs to another session")
 	}
-	if u.Track != d.index || len(u.Payload) == 0 || (!d.synced && !u.Key) {
+	if u.Track != d.index || len(u.Payload) == 0 {
+		return false, nil
+	}
+	if u.Key && d.hardware != nil && d.trouble.over() {
+		d.Close()
+		if d.open(nil); d.c == nil {
+			return false, fmt.Errorf("decode: libavcodec has no %s decoder", d.track.Codec)
+		}
+	}
+	if !d.synced && !u.Key {
 		return false, nil
 	}
 	if err := d.pack(u); err != nil {
@@ -113,6 +155,8 @@ func (d *Decoder) Decode(u *media.AccessUnit, notBefore int64, f *Frame) (bool, 
 		}
 		rc = C.nj_fetch(d.c, f.pix, f.capacity, &d.result)
 	}
+	d.decoded += int(d.result.decoded)
+	d.trouble.note(rc < 0, d.result.decoded > 0)
 	if d.result.got != 0 {
 		f.Width, f.Height, f.PTS = int(d.result.width), int(d.result.height), int64(d.result.pts)
 		// The wall clock is continuous within a session, so a reordered picture is placed by its distance in PTS.

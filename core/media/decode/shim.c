@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include <libavcodec/avcodec.h>
+#include <libavutil/hwcontext.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/log.h>
+#include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
 _Static_assert(NJ_PADDING >= AV_INPUT_BUFFER_PADDING_SIZE, "padding");
@@ -18,18 +20,74 @@ struct nj_decoder {
 	struct SwsContext *sws;
 	int max_side;
 	int still; // keep the latest picture until not_before, deliver it at the end
+	enum AVPixelFormat hw_format; // of pictures in the hardware's memory, or NONE
+	int in_hw;                    // the stream is decoded there
 };
 
-nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side, int still) {
+static const enum AVHWDeviceType types[] = {
+	AV_HWDEVICE_TYPE_NONE, AV_HWDEVICE_TYPE_VAAPI, AV_HWDEVICE_TYPE_CUDA, AV_HWDEVICE_TYPE_QSV};
+static const enum AVPixelFormat formats[] = {AV_PIX_FMT_NONE, AV_PIX_FMT_VAAPI, AV_PIX_FMT_CUDA, AV_PIX_FMT_QSV};
+
+// nj_find returns the decoder for a codec on a kind of hardware, or NULL. Quick Sync has decoders of its own; the others
+// hang on to the built-in ones, of which AV1's only drives hardware.
+static const AVCodec *nj_find(int kind, int codec) {
+	static const enum AVCodecID ids[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_AV1};
+	static const char *const qsv[] = {"h264_qsv", "hevc_qsv", "av1_qsv"};
+	if (kind == NJ_QSV)
+		return avcodec_find_decoder_by_name(qsv[codec]);
+	const AVCodec *c = codec != NJ_AV1 ? avcodec_find_decoder(ids[codec])
+		: avcodec_find_decoder_by_name(kind == NJ_CPU ? "libdav1d" : "av1");
+	if (kind == NJ_CPU || !c)
+		return c;
+	const AVCodecHWConfig *h;
+	for (int i = 0; (h = avcodec_get_hw_config(c, i)); i++)
+		if (h->device_type == types[kind] && (h->methods & AV_CODEC_HW_CONFIG_METHOD_HW_DEVICE_CTX))
+			return c;
+	return NULL;
+}
+
+int nj_built(int kind, int codec) { return nj_find(kind, codec) != NULL; }
+
+int nj_device_open(int kind, void **device) {
+	av_log_set_level(AV_LOG_QUIET);
+	AVBufferRef *ref = NULL;
+	int err = av_hwdevice_ctx_create(&ref, types[kind], NULL, NULL, 0);
+	*device = ref;
+	return err;
+}
+
+void nj_device_close(void *device) {
+	AVBufferRef *ref = device;
+	av_buffer_unref(&ref);
+}
+
+void nj_error(int code, char *text, int size) { av_strerror(code, text, size); }
+
+// choose is asked which of the offered kinds of picture to decode into: first with the hardware's, and again without when
+// it cannot decode this stream.
+static enum AVPixelFormat choose(AVCodecContext *ctx, const enum AVPixelFormat *offered) {
+	nj_decoder *d = ctx->opaque;
+	d->in_hw = 0;
+	for (const enum AVPixelFormat *p = offered; *p != AV_PIX_FMT_NONE; p++)
+		if (*p == d->hw_format) {
+			d->in_hw = 1;
+			return *p;
+		}
+	for (const enum AVPixelFormat *p = offered; *p != AV_PIX_FMT_NONE; p++)
+		if (!(av_pix_fmt_desc_get(*p)->flags & AV_PIX_FMT_FLAG_HWACCEL))
+			return *p;
+	return AV_PIX_FMT_NONE;
+}
+
+nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side, int still, int kind, void *device) {
 	av_log_set_level(AV_LOG_QUIET); // a bad stream would write a line per packet to stderr
-	const enum AVCodecID ids[] = {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_AV1};
-	// The built-in AV1 decoder only drives hardware.
-	const AVCodec *c = codec == NJ_AV1 ? avcodec_find_decoder_by_name("libdav1d") : avcodec_find_decoder(ids[codec]);
+	const AVCodec *c = nj_find(kind, codec);
 	nj_decoder *d = calloc(1, sizeof(*d));
 	if (!c || !d) {
 		free(d);
 		return NULL;
 	}
+	d->hw_format = AV_PIX_FMT_NONE;
 	d->max_side = max_side;
 	d->ctx = avcodec_alloc_context3(c);
 	d->pkt = av_packet_alloc();
@@ -48,12 +106,25 @@ nj_decoder *nj_open(int codec, int skip_loop_filter, int max_side, int still) {
 	d->ctx->max_pixels = 36000000; // 8K; a forged parameter set must not claim the memory of the machine
 	if (skip_loop_filter)
 		d->ctx->skip_loop_filter = AVDISCARD_ALL;
+	if (kind != NJ_CPU) {
+		d->hw_format = formats[kind];
+		d->ctx->opaque = d;
+		d->ctx->get_format = choose;
+		d->ctx->extra_hw_frames = 2; // one is held while the next is decoded
+		d->ctx->hw_device_ctx = av_buffer_ref(device);
+		if (!d->ctx->hw_device_ctx) {
+			nj_close(d);
+			return NULL;
+		}
+	}
 	if (avcodec_open2(d->ctx, c, NULL) < 0) {
 		nj_close(d);
 		return NULL;
 	}
 	return d;
 }
+
+int nj_in_hardware(const nj_decoder *d) { return d->in_hw; }
 
 void nj_close(nj_decoder *d) {
 	if (!d)
@@ -78,8 +149,29 @@ static enum AVPixelFormat full_range(const AVFrame *f) {
 	return f->format;
 }
 
+// fetch_hw copies a picture out of the hardware's memory, in the layout the hardware likes (NV12, P010). Only pictures that
+// somebody wants are copied.
+static int fetch_hw(AVFrame *f) {
+	if (!f->hw_frames_ctx)
+		return 0;
+	AVFrame *sw = av_frame_alloc();
+	if (!sw)
+		return AVERROR(ENOMEM);
+	int err = av_hwframe_transfer_data(sw, f, 0);
+	if (err >= 0)
+		err = av_frame_copy_props(sw, f);
+	av_frame_unref(f);
+	if (err >= 0)
+		av_frame_move_ref(f, sw);
+	av_frame_free(&sw);
+	return err;
+}
+
 static int deliver(nj_decoder *d, uint8_t *dst, int cap, nj_result *out) {
 	AVFrame *f = d->wanted;
+	int err = fetch_hw(f);
+	if (err < 0)
+		return err;
 	int w = f->width, h = f->height, side = w > h ? w : h;
 	if (side > d->max_side) {
 		w = (int)((int64_t)w * d->max_side / side);
@@ -126,6 +218,8 @@ int nj_decode(nj_decoder *d, const uint8_t *data, int size, int64_t pts, int64_t
 	d->pkt->size = size;
 	d->pkt->pts = pts;
 	d->pkt->dts = AV_NOPTS_VALUE;
+	// Without an order to keep, a picture before not_before is only decoded when others refer to it.
+	d->ctx->skip_frame = !d->still && pts < not_before ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
 	int err = avcodec_send_packet(d->ctx, d->pkt);
 	d->pkt->data = NULL;
 	d->pkt->size = 0;

@@ -12,8 +12,196 @@ import (
 	"github.com/google/uuid"
 )
 
+const acknowledgeEvents = `-- name: AcknowledgeEvents :many
+UPDATE deliveries d SET acknowledged_at = now(), acknowledged_by = $1,
+    state = CASE WHEN d.state = 'pending' AND d.hold = 'escalation' THEN 'suppressed' ELSE d.state END,
+    last_error = CASE WHEN d.state = 'pending' AND d.hold = 'escalation' THEN $2::text ELSE d.last_error END,
+    hold = CASE WHEN d.hold = 'escalation' THEN '' ELSE d.hold END
+WHERE d.acknowledged_at IS NULL AND d.event_id IN (SELECT x.event_id FROM deliveries x WHERE x.id = $3 OR x.digest_id = $3)
+RETURNING d.id
+`
+
+type AcknowledgeEventsParams struct {
+	By     string
+	Reason string
+	ID     uuid.UUID
+}
+
+// The event of a delivery and, for a digest, those it tells. What waits only for nobody to do this is suppressed.
+func (q *Queries) AcknowledgeEvents(ctx context.Context, arg AcknowledgeEventsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, acknowledgeEvents, arg.By, arg.Reason, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const addAttempt = `-- name: AddAttempt :exec
+INSERT INTO delivery_attempts (delivery_id, n, outcome, detail, duration_ms)
+SELECT $1::uuid, coalesce(max(n), 0) + 1, $2::text, $3::text, $4::integer
+FROM delivery_attempts WHERE delivery_id = $1::uuid
+`
+
+type AddAttemptParams struct {
+	DeliveryID uuid.UUID
+	Outcome    string
+	Detail     string
+	DurationMs int32
+}
+
+func (q *Queries) AddAttempt(ctx context.Context, arg AddAttemptParams) error {
+	_, err := q.db.Exec(ctx, addAttempt,
+		arg.DeliveryID,
+		arg.Outcome,
+		arg.Detail,
+		arg.DurationMs,
+	)
+	return err
+}
+
+const addDelivery = `-- name: AddDelivery :execrows
+INSERT INTO deliveries (id, event_id, plugin, recipient, route, level, revision, phase, hold, next_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT DO NOTHING
+`
+
+type AddDeliveryParams struct {
+	ID        uuid.UUID
+	EventID   uuid.UUID
+	Plugin    string
+	Recipient string
+	Route     string
+	Level     int32
+	Revision  int32
+	Phase     string
+	Hold      string
+	NextAt    time.Time
+	ExpiresAt time.Time
+}
+
+func (q *Queries) AddDelivery(ctx context.Context, arg AddDeliveryParams) (int64, error) {
+	result, err := q.db.Exec(ctx, addDelivery,
+		arg.ID,
+		arg.EventID,
+		arg.Plugin,
+		arg.Recipient,
+		arg.Route,
+		arg.Level,
+		arg.Revision,
+		arg.Phase,
+		arg.Hold,
+		arg.NextAt,
+		arg.ExpiresAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const admitDelivery = `-- name: AdmitDelivery :exec
+UPDATE deliveries SET admitted = true WHERE id = $1
+`
+
+func (q *Queries) AdmitDelivery(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, admitDelivery, id)
+	return err
+}
+
+const attemptsOf = `-- name: AttemptsOf :many
+SELECT delivery_id, n, at, outcome, detail, duration_ms, times FROM delivery_attempts WHERE delivery_id = ANY($1::uuid[]) ORDER BY delivery_id, n
+`
+
+func (q *Queries) AttemptsOf(ctx context.Context, ids []uuid.UUID) ([]DeliveryAttempt, error) {
+	rows, err := q.db.Query(ctx, attemptsOf, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeliveryAttempt
+	for rows.Next() {
+		var i DeliveryAttempt
+		if err := rows.Scan(
+			&i.DeliveryID,
+			&i.N,
+			&i.At,
+			&i.Outcome,
+			&i.Detail,
+			&i.DurationMs,
+			&i.Times,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const claimDelivery = `-- name: ClaimDelivery :execrows
+UPDATE deliveries SET claimed_by = $1, claimed_until = now() + $2::float8 * interval '1 second'
+WHERE id = $3 AND state = 'pending' AND digest_id IS NULL AND next_at <= now() + interval '5 milliseconds'
+    AND (claimed_until IS NULL OR claimed_until < now())
+`
+
+type ClaimDeliveryParams struct {
+	Node    string
+	Seconds float64
+	ID      uuid.UUID
+}
+
+// Whoever claims a row works on it alone, whatever queue it heard of it from.
+func (q *Queries) ClaimDelivery(ctx context.Context, arg ClaimDeliveryParams) (int64, error) {
+	result, err := q.db.Exec(ctx, claimDelivery, arg.Node, arg.Seconds, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deletePastSnoozes = `-- name: DeletePastSnoozes :exec
+DELETE FROM snoozes WHERE until <= now()
+`
+
+func (q *Queries) DeletePastSnoozes(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, deletePastSnoozes)
+	return err
+}
+
+const deleteSnooze = `-- name: DeleteSnooze :execrows
+DELETE FROM snoozes WHERE plugin = $1 AND recipient = $2 AND camera = $3
+`
+
+type DeleteSnoozeParams struct {
+	Plugin    string
+	Recipient string
+	Camera    string
+}
+
+func (q *Queries) DeleteSnooze(ctx context.Context, arg DeleteSnoozeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteSnooze, arg.Plugin, arg.Recipient, arg.Camera)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const deliveryByID = `-- name: DeliveryByID :one
-SELECT d.id, d.event_id, d.plugin, d.recipient, d.revision, d.phase, d.state, d.attempts, d.last_error, d.created_at, d.delivered_at, d.expires_at, e.id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.score, e.top_score, e.box_x, e.box_y, e.box_w, e.box_h, e.stationary, e.has_snapshot, e.revision, e.zones, e.entered_zones, e.crossings, e.path, e.speed, e.max_speed, e.severity, e.rules, e.mode, e.updated_at, coalesce(c.name, e.camera)::text AS camera_name
+SELECT d.id, d.event_id, d.plugin, d.recipient, d.route, d.level, d.revision, d.phase, d.state, d.hold, d.digest_id, d.attempts, d.last_error, d.message, d.token, d.admitted, d.created_at, d.next_at, d.delivered_at, d.expires_at, d.claimed_by, d.claimed_until, d.acknowledged_at, d.acknowledged_by, e.id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.score, e.top_score, e.box_x, e.box_y, e.box_w, e.box_h, e.stationary, e.has_snapshot, e.revision, e.zones, e.entered_zones, e.crossings, e.path, e.speed, e.max_speed, e.severity, e.rules, e.mode, e.identity, e.person_id, e.person, e.similarity, e.updated_at, coalesce(c.name, e.camera)::text AS camera_name
 FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN cameras c ON c.id = e.camera
 WHERE d.id = $1
 `
@@ -32,14 +220,26 @@ func (q *Queries) DeliveryByID(ctx context.Context, id uuid.UUID) (DeliveryByIDR
 		&i.Delivery.EventID,
 		&i.Delivery.Plugin,
 		&i.Delivery.Recipient,
+		&i.Delivery.Route,
+		&i.Delivery.Level,
 		&i.Delivery.Revision,
 		&i.Delivery.Phase,
 		&i.Delivery.State,
+		&i.Delivery.Hold,
+		&i.Delivery.DigestID,
 		&i.Delivery.Attempts,
 		&i.Delivery.LastError,
+		&i.Delivery.Message,
+		&i.Delivery.Token,
+		&i.Delivery.Admitted,
 		&i.Delivery.CreatedAt,
+		&i.Delivery.NextAt,
 		&i.Delivery.DeliveredAt,
 		&i.Delivery.ExpiresAt,
+		&i.Delivery.ClaimedBy,
+		&i.Delivery.ClaimedUntil,
+		&i.Delivery.AcknowledgedAt,
+		&i.Delivery.AcknowledgedBy,
 		&i.Event.ID,
 		&i.Event.Camera,
 		&i.Event.Kind,
@@ -64,14 +264,305 @@ func (q *Queries) DeliveryByID(ctx context.Context, id uuid.UUID) (DeliveryByIDR
 		&i.Event.Severity,
 		&i.Event.Rules,
 		&i.Event.Mode,
+		&i.Event.Identity,
+		&i.Event.PersonID,
+		&i.Event.Person,
+		&i.Event.Similarity,
 		&i.Event.UpdatedAt,
 		&i.CameraName,
 	)
 	return i, err
 }
 
+const deliveryByToken = `-- name: DeliveryByToken :one
+SELECT d.id, d.event_id, d.plugin, d.recipient, d.route, d.level, d.revision, d.phase, d.state, d.hold, d.digest_id, d.attempts, d.last_error, d.message, d.token, d.admitted, d.created_at, d.next_at, d.delivered_at, d.expires_at, d.claimed_by, d.claimed_until, d.acknowledged_at, d.acknowledged_by, e.camera FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.token = $1
+`
+
+type DeliveryByTokenRow struct {
+	Delivery Delivery
+	Camera   string
+}
+
+func (q *Queries) DeliveryByToken(ctx context.Context, token uuid.UUID) (DeliveryByTokenRow, error) {
+	row := q.db.QueryRow(ctx, deliveryByToken, token)
+	var i DeliveryByTokenRow
+	err := row.Scan(
+		&i.Delivery.ID,
+		&i.Delivery.EventID,
+		&i.Delivery.Plugin,
+		&i.Delivery.Recipient,
+		&i.Delivery.Route,
+		&i.Delivery.Level,
+		&i.Delivery.Revision,
+		&i.Delivery.Phase,
+		&i.Delivery.State,
+		&i.Delivery.Hold,
+		&i.Delivery.DigestID,
+		&i.Delivery.Attempts,
+		&i.Delivery.LastError,
+		&i.Delivery.Message,
+		&i.Delivery.Token,
+		&i.Delivery.Admitted,
+		&i.Delivery.CreatedAt,
+		&i.Delivery.NextAt,
+		&i.Delivery.DeliveredAt,
+		&i.Delivery.ExpiresAt,
+		&i.Delivery.ClaimedBy,
+		&i.Delivery.ClaimedUntil,
+		&i.Delivery.AcknowledgedAt,
+		&i.Delivery.AcknowledgedBy,
+		&i.Camera,
+	)
+	return i, err
+}
+
+const deliveryContext = `-- name: DeliveryContext :one
+SELECT
+    coalesce((SELECT p.message FROM deliveries p WHERE p.event_id = d.event_id AND p.plugin = d.plugin AND p.recipient = d.recipient AND p.id <> d.id
+        AND p.message <> '' ORDER BY p.delivered_at DESC LIMIT 1), '')::text AS previous,
+    coalesce((SELECT o.next_at FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
+        AND o.id < d.id AND o.state = 'pending' ORDER BY o.id LIMIT 1), now())::timestamptz AS earlier_at,
+    EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
+        AND o.id < d.id AND o.state = 'pending')::boolean AS earlier,
+    EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient
+        AND o.id < d.id AND (o.digest_id IS NOT NULL OR (o.state = 'pending' AND o.hold <> '')))::boolean AS collected,
+    EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
+        AND o.id > d.id AND o.phase <> 'new' AND o.state = 'pending')::boolean AS superseded,
+    coalesce((SELECT max(a.acknowledged_by) FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL), '')::text AS acknowledged_by,
+    EXISTS (SELECT 1 FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL)::boolean AS acknowledged,
+    coalesce((SELECT max(s.until) FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
+        AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient))), now())::timestamptz AS snoozed_until,
+    EXISTS (SELECT 1 FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
+        AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient)))::boolean AS snoozed,
+    (SELECT count(*) FROM deliveries m WHERE m.digest_id = d.id AND m.state = 'pending')::integer AS members
+FROM deliveries d WHERE d.id = $1
+`
+
+type DeliveryContextRow struct {
+	Previous       string
+	EarlierAt      time.Time
+	Earlier        bool
+	Collected      bool
+	Superseded     bool
+	AcknowledgedBy string
+	Acknowledged   bool
+	SnoozedUntil   time.Time
+	Snoozed        bool
+	Members        int32
+}
+
+// What decides whether and how a delivery is told: what its event and its recipient have been told, and what people said.
+func (q *Queries) DeliveryContext(ctx context.Context, id uuid.UUID) (DeliveryContextRow, error) {
+	row := q.db.QueryRow(ctx, deliveryContext, id)
+	var i DeliveryContextRow
+	err := row.Scan(
+		&i.Previous,
+		&i.EarlierAt,
+		&i.Earlier,
+		&i.Collected,
+		&i.Superseded,
+		&i.AcknowledgedBy,
+		&i.Acknowledged,
+		&i.SnoozedUntil,
+		&i.Snoozed,
+		&i.Members,
+	)
+	return i, err
+}
+
+const deliveryWait = `-- name: DeliveryWait :one
+SELECT (state = 'pending' AND digest_id IS NULL)::boolean AS waits,
+    extract(epoch FROM greatest(next_at, coalesce(claimed_until, next_at)) - now())::float8 AS seconds
+FROM deliveries WHERE id = $1
+`
+
+type DeliveryWaitRow struct {
+	Waits   bool
+	Seconds float64
+}
+
+// Whether a row still speaks for itself, and in how many seconds it may be claimed.
+func (q *Queries) DeliveryWait(ctx context.Context, id uuid.UUID) (DeliveryWaitRow, error) {
+	row := q.db.QueryRow(ctx, deliveryWait, id)
+	var i DeliveryWaitRow
+	err := row.Scan(&i.Waits, &i.Seconds)
+	return i, err
+}
+
+const digestEvents = `-- name: DigestEvents :many
+SELECT e.id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.score, e.top_score, e.box_x, e.box_y, e.box_w, e.box_h, e.stationary, e.has_snapshot, e.revision, e.zones, e.entered_zones, e.crossings, e.path, e.speed, e.max_speed, e.severity, e.rules, e.mode, e.identity, e.person_id, e.person, e.similarity, e.updated_at FROM events e WHERE e.id IN (
+    SELECT d.event_id FROM deliveries d WHERE d.digest_id = $1 GROUP BY d.event_id ORDER BY d.event_id DESC LIMIT $2
+) ORDER BY e.id
+`
+
+type DigestEventsParams struct {
+	DigestID *uuid.UUID
+	Limit    int32
+}
+
+type DigestEventsRow struct {
+	Event Event
+}
+
+// The newest events that a delivery tells besides its own, oldest first.
+func (q *Queries) DigestEvents(ctx context.Context, arg DigestEventsParams) ([]DigestEventsRow, error) {
+	rows, err := q.db.Query(ctx, digestEvents, arg.DigestID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DigestEventsRow
+	for rows.Next() {
+		var i DigestEventsRow
+		if err := rows.Scan(
+			&i.Event.ID,
+			&i.Event.Camera,
+			&i.Event.Kind,
+			&i.Event.Label,
+			&i.Event.StartAt,
+			&i.Event.EndAt,
+			&i.Event.Score,
+			&i.Event.TopScore,
+			&i.Event.BoxX,
+			&i.Event.BoxY,
+			&i.Event.BoxW,
+			&i.Event.BoxH,
+			&i.Event.Stationary,
+			&i.Event.HasSnapshot,
+			&i.Event.Revision,
+			&i.Event.Zones,
+			&i.Event.EnteredZones,
+			&i.Event.Crossings,
+			&i.Event.Path,
+			&i.Event.Speed,
+			&i.Event.MaxSpeed,
+			&i.Event.Severity,
+			&i.Event.Rules,
+			&i.Event.Mode,
+			&i.Event.Identity,
+			&i.Event.PersonID,
+			&i.Event.Person,
+			&i.Event.Similarity,
+			&i.Event.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const digestSize = `-- name: DigestSize :one
+SELECT count(DISTINCT d.event_id)::integer AS n FROM deliveries d WHERE d.id = $1 OR d.digest_id = $1
+`
+
+func (q *Queries) DigestSize(ctx context.Context, id uuid.UUID) (int32, error) {
+	row := q.db.QueryRow(ctx, digestSize, id)
+	var n int32
+	err := row.Scan(&n)
+	return n, err
+}
+
+const extendDigest = `-- name: ExtendDigest :exec
+UPDATE deliveries SET expires_at = greatest(expires_at, $1::timestamptz) WHERE id = $2
+`
+
+type ExtendDigestParams struct {
+	Until time.Time
+	ID    uuid.UUID
+}
+
+func (q *Queries) ExtendDigest(ctx context.Context, arg ExtendDigestParams) error {
+	_, err := q.db.Exec(ctx, extendDigest, arg.Until, arg.ID)
+	return err
+}
+
+const holdDelivery = `-- name: HoldDelivery :exec
+UPDATE deliveries SET hold = $1, next_at = $2, expires_at = greatest(expires_at, $3::timestamptz), claimed_until = NULL
+WHERE id = $4 AND state = 'pending'
+`
+
+type HoldDeliveryParams struct {
+	Hold   string
+	NextAt time.Time
+	Until  time.Time
+	ID     uuid.UUID
+}
+
+func (q *Queries) HoldDelivery(ctx context.Context, arg HoldDeliveryParams) error {
+	_, err := q.db.Exec(ctx, holdDelivery,
+		arg.Hold,
+		arg.NextAt,
+		arg.Until,
+		arg.ID,
+	)
+	return err
+}
+
+const joinDigest = `-- name: JoinDigest :exec
+UPDATE deliveries SET digest_id = $1::uuid, hold = $2, claimed_until = NULL WHERE id = $3
+`
+
+type JoinDigestParams struct {
+	Head uuid.UUID
+	Hold string
+	ID   uuid.UUID
+}
+
+func (q *Queries) JoinDigest(ctx context.Context, arg JoinDigestParams) error {
+	_, err := q.db.Exec(ctx, joinDigest, arg.Head, arg.Hold, arg.ID)
+	return err
+}
+
+const lockRecipient = `-- name: LockRecipient :exec
+SELECT pg_advisory_xact_lock(hashtextextended($1::text || E'\n' || $2::text, 7233019442))
+`
+
+type LockRecipientParams struct {
+	Plugin    string
+	Recipient string
+}
+
+func (q *Queries) LockRecipient(ctx context.Context, arg LockRecipientParams) error {
+	_, err := q.db.Exec(ctx, lockRecipient, arg.Plugin, arg.Recipient)
+	return err
+}
+
+const openDigest = `-- name: OpenDigest :one
+SELECT h.id FROM deliveries h WHERE h.state = 'pending' AND h.hold IN ('quiet', 'digest', 'rate') AND h.digest_id IS NULL AND h.plugin = $1 AND h.recipient = $2
+    AND h.route = $3 AND h.level = $4 AND h.id <> $5 AND h.next_at > now() AND (h.claimed_until IS NULL OR h.claimed_until < now())
+    AND (SELECT count(*) FROM deliveries m WHERE m.digest_id = h.id) < $6::integer
+ORDER BY h.id LIMIT 1
+`
+
+type OpenDigestParams struct {
+	Plugin    string
+	Recipient string
+	Route     string
+	Level     int32
+	ID        uuid.UUID
+	Most      int32
+}
+
+func (q *Queries) OpenDigest(ctx context.Context, arg OpenDigestParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, openDigest,
+		arg.Plugin,
+		arg.Recipient,
+		arg.Route,
+		arg.Level,
+		arg.ID,
+		arg.Most,
+	)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const pendingDeliveries = `-- name: PendingDeliveries :many
-SELECT id, event_id, plugin, recipient, revision, phase, state, attempts, last_error, created_at, delivered_at, expires_at FROM deliveries WHERE state = 'pending' AND id > $1 ORDER BY id LIMIT $2
+SELECT id, event_id, plugin, recipient, route, level, revision, phase, state, hold, digest_id, attempts, last_error, message, token, admitted, created_at, next_at, delivered_at, expires_at, claimed_by, claimed_until, acknowledged_at, acknowledged_by FROM deliveries WHERE state = 'pending' AND digest_id IS NULL AND id > $1 ORDER BY id LIMIT $2
 `
 
 type PendingDeliveriesParams struct {
@@ -93,14 +584,26 @@ func (q *Queries) PendingDeliveries(ctx context.Context, arg PendingDeliveriesPa
 			&i.EventID,
 			&i.Plugin,
 			&i.Recipient,
+			&i.Route,
+			&i.Level,
 			&i.Revision,
 			&i.Phase,
 			&i.State,
+			&i.Hold,
+			&i.DigestID,
 			&i.Attempts,
 			&i.LastError,
+			&i.Message,
+			&i.Token,
+			&i.Admitted,
 			&i.CreatedAt,
+			&i.NextAt,
 			&i.DeliveredAt,
 			&i.ExpiresAt,
+			&i.ClaimedBy,
+			&i.ClaimedUntil,
+			&i.AcknowledgedAt,
+			&i.AcknowledgedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -112,26 +615,273 @@ func (q *Queries) PendingDeliveries(ctx context.Context, arg PendingDeliveriesPa
 	return items, nil
 }
 
-const updateDelivery = `-- name: UpdateDelivery :exec
-UPDATE deliveries SET state = $1, attempts = $2, last_error = $3, delivered_at = $4
-WHERE id = $5 AND state = 'pending'
+const putSnooze = `-- name: PutSnooze :exec
+INSERT INTO snoozes (plugin, recipient, camera, until, by) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (plugin, recipient, camera) DO UPDATE SET until = excluded.until, by = excluded.by, created_at = now()
 `
 
-type UpdateDeliveryParams struct {
+type PutSnoozeParams struct {
+	Plugin    string
+	Recipient string
+	Camera    string
+	Until     time.Time
+	By        string
+}
+
+func (q *Queries) PutSnooze(ctx context.Context, arg PutSnoozeParams) error {
+	_, err := q.db.Exec(ctx, putSnooze,
+		arg.Plugin,
+		arg.Recipient,
+		arg.Camera,
+		arg.Until,
+		arg.By,
+	)
+	return err
+}
+
+const queueDepths = `-- name: QueueDepths :many
+SELECT plugin, count(*) FILTER (WHERE hold = '')::integer AS pending, count(*) FILTER (WHERE hold <> '')::integer AS held,
+    coalesce(min(created_at) FILTER (WHERE hold = ''), 'epoch'::timestamptz)::timestamptz AS oldest
+FROM deliveries WHERE state = 'pending' GROUP BY plugin ORDER BY plugin
+`
+
+type QueueDepthsRow struct {
+	Plugin  string
+	Pending int32
+	Held    int32
+	Oldest  time.Time
+}
+
+func (q *Queries) QueueDepths(ctx context.Context) ([]QueueDepthsRow, error) {
+	rows, err := q.db.Query(ctx, queueDepths)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []QueueDepthsRow
+	for rows.Next() {
+		var i QueueDepthsRow
+		if err := rows.Scan(
+			&i.Plugin,
+			&i.Pending,
+			&i.Held,
+			&i.Oldest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const releaseClaims = `-- name: ReleaseClaims :execrows
+UPDATE deliveries SET claimed_until = NULL WHERE state = 'pending' AND claimed_by = $1 AND claimed_until IS NOT NULL
+`
+
+func (q *Queries) ReleaseClaims(ctx context.Context, claimedBy string) (int64, error) {
+	result, err := q.db.Exec(ctx, releaseClaims, claimedBy)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const repeatAttempt = `-- name: RepeatAttempt :execrows
+UPDATE delivery_attempts a SET at = now(), times = a.times + 1, duration_ms = $1
+WHERE a.delivery_id = $2 AND a.outcome = $3 AND a.outcome = 'unavailable' AND a.detail = $4
+    AND a.n = (SELECT max(l.n) FROM delivery_attempts l WHERE l.delivery_id = $2)
+`
+
+type RepeatAttemptParams struct {
+	DurationMs int32
+	DeliveryID uuid.UUID
+	Outcome    string
+	Detail     string
+}
+
+// "It does not run", told every few seconds for hours, is one line of the history.
+func (q *Queries) RepeatAttempt(ctx context.Context, arg RepeatAttemptParams) (int64, error) {
+	result, err := q.db.Exec(ctx, repeatAttempt,
+		arg.DurationMs,
+		arg.DeliveryID,
+		arg.Outcome,
+		arg.Detail,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const retryDelivery = `-- name: RetryDelivery :execrows
+UPDATE deliveries SET state = 'pending', hold = '', digest_id = NULL, next_at = now(), expires_at = greatest(expires_at, $1::timestamptz),
+    claimed_until = NULL, admitted = true, last_error = ''
+WHERE id = $2 AND state IN ('failed', 'expired', 'suppressed')
+`
+
+type RetryDeliveryParams struct {
+	ExpiresAt time.Time
+	ID        uuid.UUID
+}
+
+func (q *Queries) RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (int64, error) {
+	result, err := q.db.Exec(ctx, retryDelivery, arg.ExpiresAt, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const settleDelivery = `-- name: SettleDelivery :execrows
+UPDATE deliveries SET state = $1, attempts = $2, last_error = $3, delivered_at = $4, message = $5,
+    next_at = $6, claimed_until = NULL, hold = CASE WHEN $1 = 'pending' THEN hold ELSE '' END
+WHERE id = $7 AND state = 'pending'
+`
+
+type SettleDeliveryParams struct {
 	State       string
 	Attempts    int32
 	LastError   string
 	DeliveredAt *time.Time
+	Message     string
+	NextAt      time.Time
 	ID          uuid.UUID
 }
 
-func (q *Queries) UpdateDelivery(ctx context.Context, arg UpdateDeliveryParams) error {
-	_, err := q.db.Exec(ctx, updateDelivery,
+func (q *Queries) SettleDelivery(ctx context.Context, arg SettleDeliveryParams) (int64, error) {
+	result, err := q.db.Exec(ctx, settleDelivery,
 		arg.State,
 		arg.Attempts,
 		arg.LastError,
 		arg.DeliveredAt,
+		arg.Message,
+		arg.NextAt,
 		arg.ID,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const settleMembers = `-- name: SettleMembers :exec
+UPDATE deliveries SET state = $1, last_error = $2, delivered_at = $3, hold = ''
+WHERE digest_id = $4::uuid AND state = 'pending'
+`
+
+type SettleMembersParams struct {
+	State       string
+	LastError   string
+	DeliveredAt *time.Time
+	Head        uuid.UUID
+}
+
+func (q *Queries) SettleMembers(ctx context.Context, arg SettleMembersParams) error {
+	_, err := q.db.Exec(ctx, settleMembers,
+		arg.State,
+		arg.LastError,
+		arg.DeliveredAt,
+		arg.Head,
+	)
+	return err
+}
+
+const snoozes = `-- name: Snoozes :many
+SELECT plugin, recipient, camera, until, by, created_at FROM snoozes WHERE until > now() ORDER BY until
+`
+
+func (q *Queries) Snoozes(ctx context.Context) ([]Snooze, error) {
+	rows, err := q.db.Query(ctx, snoozes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Snooze
+	for rows.Next() {
+		var i Snooze
+		if err := rows.Scan(
+			&i.Plugin,
+			&i.Recipient,
+			&i.Camera,
+			&i.Until,
+			&i.By,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const takeToken = `-- name: TakeToken :execrows
+INSERT INTO delivery_buckets AS b (plugin, recipient, tokens, at) VALUES ($1, $2, $3::float8 - 1, now())
+ON CONFLICT (plugin, recipient) DO UPDATE SET at = now(),
+    tokens = least($3::float8, b.tokens + extract(epoch FROM now() - b.at)::float8 * $4::float8) - 1
+WHERE least($3::float8, b.tokens + extract(epoch FROM now() - b.at)::float8 * $4::float8) >= 1
+`
+
+type TakeTokenParams struct {
+	Plugin    string
+	Recipient string
+	Burst     float64
+	PerSecond float64
+}
+
+func (q *Queries) TakeToken(ctx context.Context, arg TakeTokenParams) (int64, error) {
+	result, err := q.db.Exec(ctx, takeToken,
+		arg.Plugin,
+		arg.Recipient,
+		arg.Burst,
+		arg.PerSecond,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const tokensLeft = `-- name: TokensLeft :one
+SELECT least($1::float8, tokens + extract(epoch FROM now() - at)::float8 * $2::float8)::float8 AS tokens
+FROM delivery_buckets WHERE plugin = $3 AND recipient = $4
+`
+
+type TokensLeftParams struct {
+	Burst     float64
+	PerSecond float64
+	Plugin    string
+	Recipient string
+}
+
+func (q *Queries) TokensLeft(ctx context.Context, arg TokensLeftParams) (float64, error) {
+	row := q.db.QueryRow(ctx, tokensLeft,
+		arg.Burst,
+		arg.PerSecond,
+		arg.Plugin,
+		arg.Recipient,
+	)
+	var tokens float64
+	err := row.Scan(&tokens)
+	return tokens, err
+}
+
+const trimAttempts = `-- name: TrimAttempts :exec
+DELETE FROM delivery_attempts a WHERE a.delivery_id = $1
+    AND a.n <= (SELECT max(l.n) FROM delivery_attempts l WHERE l.delivery_id = $1) - $2::integer
+`
+
+type TrimAttemptsParams struct {
+	DeliveryID uuid.UUID
+	Keep       int32
+}
+
+func (q *Queries) TrimAttempts(ctx context.Context, arg TrimAttemptsParams) error {
+	_, err := q.db.Exec(ctx, trimAttempts, arg.DeliveryID, arg.Keep)
 	return err
 }

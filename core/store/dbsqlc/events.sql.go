@@ -12,37 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const addDelivery = `-- name: AddDelivery :execrows
-INSERT INTO deliveries (id, event_id, plugin, recipient, revision, phase, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT DO NOTHING
-`
-
-type AddDeliveryParams struct {
-	ID        uuid.UUID
-	EventID   uuid.UUID
-	Plugin    string
-	Recipient string
-	Revision  int32
-	Phase     string
-	ExpiresAt time.Time
-}
-
-func (q *Queries) AddDelivery(ctx context.Context, arg AddDeliveryParams) (int64, error) {
-	result, err := q.db.Exec(ctx, addDelivery,
-		arg.ID,
-		arg.EventID,
-		arg.Plugin,
-		arg.Recipient,
-		arg.Revision,
-		arg.Phase,
-		arg.ExpiresAt,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const closeOngoingEvents = `-- name: CloseOngoingEvents :execrows
 UPDATE events SET end_at = greatest(start_at, updated_at), revision = revision + 1 WHERE end_at IS NULL
 `
@@ -79,7 +48,7 @@ func (q *Queries) DeleteEventsBefore(ctx context.Context, arg DeleteEventsBefore
 }
 
 const eventByID = `-- name: EventByID :one
-SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, zones, entered_zones, crossings, path, speed, max_speed, severity, rules, mode, updated_at FROM events WHERE id = $1
+SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, zones, entered_zones, crossings, path, speed, max_speed, severity, rules, mode, identity, person_id, person, similarity, updated_at FROM events WHERE id = $1
 `
 
 func (q *Queries) EventByID(ctx context.Context, id uuid.UUID) (Event, error) {
@@ -110,6 +79,10 @@ func (q *Queries) EventByID(ctx context.Context, id uuid.UUID) (Event, error) {
 		&i.Severity,
 		&i.Rules,
 		&i.Mode,
+		&i.Identity,
+		&i.PersonID,
+		&i.Person,
+		&i.Similarity,
 		&i.UpdatedAt,
 	)
 	return i, err
@@ -199,18 +172,18 @@ const eventsForTimeline = `-- name: EventsForTimeline :many
 SELECT e.id::text AS id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.top_score
 FROM unnest($1::text[]) AS wanted(camera) CROSS JOIN LATERAL (
     SELECT x.id, x.camera, x.kind, x.label, x.start_at, x.end_at, x.top_score FROM (
-        (SELECT a.id, a.camera, a.kind, a.label, a.start_at, a.end_at, a.score, a.top_score, a.box_x, a.box_y, a.box_w, a.box_h, a.stationary, a.has_snapshot, a.revision, a.zones, a.entered_zones, a.crossings, a.path, a.speed, a.max_speed, a.severity, a.rules, a.mode, a.updated_at FROM events a WHERE a.camera = wanted.camera AND a.start_at < $2::timestamptz
+        (SELECT a.id, a.camera, a.kind, a.label, a.start_at, a.end_at, a.top_score FROM events a WHERE a.camera = wanted.camera AND a.start_at < $2::timestamptz
             AND a.start_at > $3::timestamptz - interval '5 minutes' AND (a.end_at IS NULL OR a.end_at > $3::timestamptz)
             ORDER BY a.start_at DESC LIMIT $4)
         UNION ALL
-        SELECT b.id, b.camera, b.kind, b.label, b.start_at, b.end_at, b.score, b.top_score, b.box_x, b.box_y, b.box_w, b.box_h, b.stationary, b.has_snapshot, b.revision, b.zones, b.entered_zones, b.crossings, b.path, b.speed, b.max_speed, b.severity, b.rules, b.mode, b.updated_at FROM events b WHERE b.camera = wanted.camera AND b.end_at > $3::timestamptz
+        SELECT b.id, b.camera, b.kind, b.label, b.start_at, b.end_at, b.top_score FROM events b WHERE b.camera = wanted.camera AND b.end_at > $3::timestamptz
             AND b.end_at <= $3::timestamptz + interval '1 day' AND b.start_at <= $3::timestamptz - interval '5 minutes'
             AND b.end_at - b.start_at > interval '5 minutes' AND b.end_at - b.start_at <= interval '1 day'
         UNION ALL
-        SELECT c.id, c.camera, c.kind, c.label, c.start_at, c.end_at, c.score, c.top_score, c.box_x, c.box_y, c.box_w, c.box_h, c.stationary, c.has_snapshot, c.revision, c.zones, c.entered_zones, c.crossings, c.path, c.speed, c.max_speed, c.severity, c.rules, c.mode, c.updated_at FROM events c WHERE c.camera = wanted.camera AND c.start_at <= $3::timestamptz - interval '5 minutes'
+        SELECT c.id, c.camera, c.kind, c.label, c.start_at, c.end_at, c.top_score FROM events c WHERE c.camera = wanted.camera AND c.start_at <= $3::timestamptz - interval '5 minutes'
             AND c.end_at - c.start_at > interval '1 day' AND c.end_at > $3::timestamptz
         UNION ALL
-        SELECT d.id, d.camera, d.kind, d.label, d.start_at, d.end_at, d.score, d.top_score, d.box_x, d.box_y, d.box_w, d.box_h, d.stationary, d.has_snapshot, d.revision, d.zones, d.entered_zones, d.crossings, d.path, d.speed, d.max_speed, d.severity, d.rules, d.mode, d.updated_at FROM events d WHERE d.camera = wanted.camera AND d.start_at <= $3::timestamptz - interval '5 minutes' AND d.end_at IS NULL
+        SELECT d.id, d.camera, d.kind, d.label, d.start_at, d.end_at, d.top_score FROM events d WHERE d.camera = wanted.camera AND d.start_at <= $3::timestamptz - interval '5 minutes' AND d.end_at IS NULL
     ) x ORDER BY x.start_at DESC LIMIT $4
 ) e
 `
@@ -232,7 +205,8 @@ type EventsForTimelineRow struct {
 	TopScore float32
 }
 
-// Per camera the newest. Each branch looks back as far as its events can last, on an index of its own.
+// Per camera the newest. Each branch looks back as far as its events can last, on an index of its own. Columns are named so that paths and
+// zones do not travel through the sort.
 func (q *Queries) EventsForTimeline(ctx context.Context, arg EventsForTimelineParams) ([]EventsForTimelineRow, error) {
 	rows, err := q.db.Query(ctx, eventsForTimeline,
 		arg.Cameras,
@@ -412,13 +386,14 @@ func (q *Queries) EventsPerMinute(ctx context.Context, arg EventsPerMinuteParams
 
 const saveEvent = `-- name: SaveEvent :exec
 INSERT INTO events (id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision,
-    zones, entered_zones, crossings, path, speed, max_speed, severity, rules, mode, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, now())
+    zones, entered_zones, crossings, path, speed, max_speed, severity, rules, mode, identity, person_id, person, similarity, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, now())
 ON CONFLICT (id) DO UPDATE SET end_at = excluded.end_at, score = excluded.score, top_score = excluded.top_score,
     box_x = excluded.box_x, box_y = excluded.box_y, box_w = excluded.box_w, box_h = excluded.box_h,
     stationary = excluded.stationary, has_snapshot = excluded.has_snapshot, revision = excluded.revision,
     zones = excluded.zones, entered_zones = excluded.entered_zones, crossings = excluded.crossings, path = excluded.path,
-    speed = excluded.speed, max_speed = excluded.max_speed, severity = excluded.severity, rules = excluded.rules, updated_at = now()
+    speed = excluded.speed, max_speed = excluded.max_speed, severity = excluded.severity, rules = excluded.rules,
+    identity = excluded.identity, person_id = excluded.person_id, person = excluded.person, similarity = excluded.similarity, updated_at = now()
 WHERE events.revision < excluded.revision
 `
 
@@ -447,6 +422,10 @@ type SaveEventParams struct {
 	Severity     string
 	Rules        []string
 	Mode         string
+	Identity     string
+	PersonID     *uuid.UUID
+	Person       string
+	Similarity   float32
 }
 
 func (q *Queries) SaveEvent(ctx context.Context, arg SaveEventParams) error {
@@ -475,6 +454,10 @@ func (q *Queries) SaveEvent(ctx context.Context, arg SaveEventParams) error {
 		arg.Severity,
 		arg.Rules,
 		arg.Mode,
+		arg.Identity,
+		arg.PersonID,
+		arg.Person,
+		arg.Similarity,
 	)
 	return err
 }

@@ -27,18 +27,47 @@ type Coverage struct {
 }
 
 type Delivery struct {
-	ID          uuid.UUID
-	EventID     uuid.UUID
-	Plugin      string
-	Recipient   string
-	Revision    int32
-	Phase       string
-	State       string
-	Attempts    int32
-	LastError   string
-	CreatedAt   time.Time
-	DeliveredAt *time.Time
-	ExpiresAt   time.Time
+	ID             uuid.UUID
+	EventID        uuid.UUID
+	Plugin         string
+	Recipient      string
+	Route          string
+	Level          int32
+	Revision       int32
+	Phase          string
+	State          string
+	Hold           string
+	DigestID       *uuid.UUID
+	Attempts       int32
+	LastError      string
+	Message        string
+	Token          uuid.UUID
+	Admitted       bool
+	CreatedAt      time.Time
+	NextAt         time.Time
+	DeliveredAt    *time.Time
+	ExpiresAt      time.Time
+	ClaimedBy      string
+	ClaimedUntil   *time.Time
+	AcknowledgedAt *time.Time
+	AcknowledgedBy string
+}
+
+type DeliveryAttempt struct {
+	DeliveryID uuid.UUID
+	N          int32
+	At         time.Time
+	Outcome    string
+	Detail     string
+	DurationMs int32
+	Times      int32
+}
+
+type DeliveryBucket struct {
+	Plugin    string
+	Recipient string
+	Tokens    float64
+	At        time.Time
 }
 
 type Event struct {
@@ -66,6 +95,10 @@ type Event struct {
 	Severity     string
 	Rules        []string
 	Mode         string
+	Identity     string
+	PersonID     *uuid.UUID
+	Person       string
+	Similarity   float32
 	UpdatedAt    time.Time
 }
 
@@ -75,6 +108,21 @@ type EventHour struct {
 	Label   string
 	Total   int32
 	Minutes []byte
+}
+
+type FaceSample struct {
+	ID          uuid.UUID
+	PersonID    *uuid.UUID
+	MatchedID   *uuid.UUID
+	DuplicateOf *uuid.UUID
+	Source      string
+	Camera      string
+	EventID     *uuid.UUID
+	SeenAt      time.Time
+	Embedding   []byte
+	Quality     float32
+	Size        int32
+	Crop        []byte
 }
 
 type Gap struct {
@@ -97,6 +145,28 @@ type MotionSpan struct {
 	Camera  string
 	StartAt time.Time
 	EndAt   time.Time
+}
+
+type Notifier struct {
+	ID        string
+	Name      string
+	Plugin    string
+	Enabled   bool
+	Settings  []byte
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+type Person struct {
+	ID        uuid.UUID
+	Name      string
+	CreatedAt time.Time
+}
+
+type PluginValue struct {
+	Notifier string
+	Key      string
+	Value    []byte
 }
 
 type Recording struct {
@@ -125,9 +195,24 @@ type RefreshToken struct {
 	SpentAt   *time.Time
 }
 
+type Route struct {
+	ID        string
+	Spec      []byte
+	UpdatedAt time.Time
+}
+
 type Setting struct {
 	Key   string
 	Value []byte
+}
+
+type Snooze struct {
+	Plugin    string
+	Recipient string
+	Camera    string
+	Until     time.Time
+	By        string
+	CreatedAt time.Time
 }
 
 type User struct {

@@ -311,3 +311,42 @@ func TestPoolRunsTheRealModel(t *testing.T) {
 		t.Fatal("no figures")
 	}
 }
+
+// Sixteen cameras wait, one of them greedy: it asks again the moment it is answered. Nobody is served twice while another
+// waits for the first time.
+func TestPoolSharesAreFairAmongSixteenCameras(t *testing.T) {
+	const cameras = 16
+	gate := make(chan struct{})
+	served := make(chan int, 4*cameras)
+	p := startPool(t, PoolConfig{Workers: 1}, func(_ *fake, roi image.Rectangle) error {
+		<-gate
+		served <- roi.Min.X
+		return nil
+	})
+	var all sync.WaitGroup
+	ask := func(c *Client, camera, times int) {
+		all.Go(func() {
+			for range times {
+				if _, err := c.Detect(context.Background(), gocv.Mat{}, roi(camera), nil); err != nil {
+					t.Errorf("camera %d: %v", camera, err)
+				}
+			}
+		})
+	}
+	ask(p.Client(), 0, cameras) // the greedy one
+	wait(t, "the first is taken", func() bool { return p.busy() == 1 })
+	for i := 1; i < cameras; i++ {
+		ask(p.Client(), i, 1)
+		wait(t, "all wait", func() bool { return p.busy()+p.queued() == i+1 })
+	}
+	first := make(map[int]int)
+	for range cameras {
+		gate <- struct{}{}
+		first[<-served]++
+	}
+	if len(first) != cameras {
+		t.Errorf("served %v in %d turns", first, cameras)
+	}
+	close(gate)
+	all.Wait()
+}

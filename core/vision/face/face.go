@@ -1,6 +1,7 @@
 // Package face finds faces in pictures and tells whose they are: Engine turns a crop of a person into embeddings with
 // go-face (dlib), Gallery compares them with known people, Vote gathers what several tries at one track say, and Group
-// sorts unknown faces by likeness. It stores nothing and decides nothing about events.
+// sorts unknown faces by likeness. A Recogniser with a Watcher per camera does all that for tracked people. It stores nothing
+// and decides nothing about events.
 //
 // go-face needs BLAS under a name that Debian lacks: lib/libcblas.a forwards it. It also compiles for the machine it is
 // built on; only what make builds runs on others, see core/deploy/cxx.sh.

@@ -38,8 +38,7 @@ func findModels(dir, system string) (modelFiles, error) {
 	for _, name := range []string{resnetFile, landmarksFile, detectorFile} {
 		if !isFile(files[name]) {
 			return nil, &nvr.Error{Code: nvr.CodeUnavailable, Message: fmt.Sprintf(
-				"face model %s is not in %s: run make face-models and copy the three .dat files, or unpack "+
-					"https://github.com/davisking/dlib-models/raw/master/%s.bz2 there", name, dir, name)}
+				"face model %s is not in %s: run nightjar models pull dlib, or make face-models and copy the three .dat files there", name, dir)}
 		}
 	}
 	return files, nil

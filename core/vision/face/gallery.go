@@ -39,8 +39,9 @@ type GalleryOptions struct {
 
 // Gallery holds the known people and may be asked while it is replaced.
 type Gallery struct {
-	o      GalleryOptions
-	people atomic.Pointer[[]Person]
+	o          GalleryOptions
+	people     atomic.Pointer[[]Person]
+	generation atomic.Uint64
 }
 
 // NewGallery returns an empty gallery.
@@ -57,7 +58,13 @@ func NewGallery(o GalleryOptions) *Gallery {
 }
 
 // Replace makes people the whole gallery. The slice belongs to the gallery from then on.
-func (g *Gallery) Replace(people []Person) { g.people.Store(&people) }
+func (g *Gallery) Replace(people []Person) {
+	g.people.Store(&people)
+	g.generation.Add(1)
+}
+
+// Generation changes after each Replace.
+func (g *Gallery) Generation() uint64 { return g.generation.Load() }
 
 // Match finds the person with the nearest sample. Each person counts once however many samples there are; that is why
 // it is not go-face's own classifier, which lets the ten nearest samples vote. Of equally near people the smaller ID is named.

@@ -38,3 +38,31 @@ func (m *metrics) count(found []goface.Face, err error) {
 	}
 	m.tries.WithLabelValues(result).Inc()
 }
+
+type watchMetrics struct {
+	dropped prometheus.Counter
+	missed  prometheus.Counter
+	looked  *prometheus.CounterVec
+	faces   *prometheus.CounterVec
+}
+
+func newWatchMetrics(reg prometheus.Registerer) *watchMetrics {
+	m := &watchMetrics{
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nvr_vision_face_dropped_total", Help: "Pictures of people that were not looked at because another one was.",
+		}),
+		missed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nvr_vision_face_missed_total", Help: "Key pictures of main streams that were taken when nothing is known of where the person was.",
+		}),
+		looked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nvr_vision_face_looked_total", Help: "Pictures of people that were looked at, by stream.",
+		}, []string{"stream"}),
+		faces: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nvr_vision_face_faces_total", Help: "Faces of tracked people by what the quality gate says: fit, or why not.",
+		}, []string{"reason"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.dropped, m.missed, m.looked, m.faces)
+	}
+	return m
+}

@@ -22,7 +22,7 @@ const (
 	personWidth = 640
 	photoSide   = 1280 // a face is found if it takes a fifteenth of the longer side
 	maxZoom     = 5    // more shows nothing that dlib could use
-	maxPixels   = 50e6
+	maxPixels   = 40e6
 )
 
 // view is the part of a picture that go-face gets, and its size there.

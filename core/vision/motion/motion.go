@@ -1,6 +1,6 @@
 // Package motion finds where a picture changed. It works on about 100 rows of luma: a running average, the difference
 // to it, dilation and contours, a fifth of a millisecond per picture. A sudden change of nearly everything (lights,
-// exposure, night mode) is not motion: the average starts anew. A Detector is for one goroutine and must be closed.
+// exposure, night mode) is not motion: the average starts anew, and so it does when colour comes or goes. A Detector is for one goroutine and must be closed.
 package motion
 
 import (
@@ -30,6 +30,9 @@ const (
 	rows = 100 // height of the picture that is compared
 	// settleFrames is how many pictures the average needs before a difference to it means anything.
 	settleFrames = 3
+	// patientFrames is how many it is given to come to rest altogether after a change of light, which may fade for a second: the
+	// average is right by then, and somebody who walks about all the while is watched from then on.
+	patientFrames = 8
 	// persistFrames is how long a change must last before the average begins to take it in: an object that walks by
 	// leaves no ghost, a car that parked becomes background.
 	persistFrames = 10
@@ -48,22 +51,26 @@ type Result struct {
 
 // Detector compares the pictures of one camera.
 type Detector struct {
-	cfg     Config
-	size    image.Point // of the source
-	half    gocv.Mat    // on the way down
-	quarter gocv.Mat
-	small   gocv.Mat // the picture at 100 rows
-	blur    gocv.Mat
-	avg     gocv.Mat // float32
-	avg8    gocv.Mat
-	mask    gocv.Mat
-	kernel  gocv.Mat
-	levels  gocv.Mat // contrast-stretched
-	open    gocv.Mat // 255 where motion counts, 0 in the masks; empty without masks
+	cfg      Config
+	size     image.Point // of the source
+	half     gocv.Mat    // on the way down
+	quarter  gocv.Mat
+	small    gocv.Mat // the picture at 100 rows
+	blur     gocv.Mat
+	avg      gocv.Mat // float32
+	avg8     gocv.Mat
+	mask     gocv.Mat
+	kernel   gocv.Mat
+	levels   gocv.Mat // contrast-stretched
+	open     gocv.Mat // 255 where motion counts, 0 in the masks; empty without masks
+	brighter gocv.Mat // where the picture is brighter than the average
 
-	seen        int  // pictures since the average began
-	calibrating bool // since a start or a sudden change, until the picture rests
-	persist     int  // pictures with motion in a row
+	seen        int     // pictures since the average began
+	calibrating bool    // since a start or a sudden change, until the picture rests
+	relit       bool    // the light changed, and that is why
+	persist     int     // pictures with motion in a row
+	before      float64 // changed fraction of the picture before, masks included
+	tint        tint
 	boxes       []nvr.Box
 }
 
@@ -94,21 +101,23 @@ func New(cfg Config) (*Detector, error) {
 	return &Detector{
 		cfg: cfg, calibrating: true, boxes: make([]nvr.Box, 0, maxBoxes),
 		half: gocv.NewMat(), quarter: gocv.NewMat(), small: gocv.NewMat(), blur: gocv.NewMat(), avg: gocv.NewMat(), avg8: gocv.NewMat(), mask: gocv.NewMat(),
-		levels: gocv.NewMat(), open: gocv.NewMat(), kernel: gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3)),
+		levels: gocv.NewMat(), open: gocv.NewMat(), brighter: gocv.NewMat(), kernel: gocv.GetStructuringElement(gocv.MorphRect, image.Pt(3, 3)),
 	}, nil
 }
 
 // Close frees the pictures. The Detector cannot be used afterwards.
 func (d *Detector) Close() error {
 	var err error
-	for _, m := range []*gocv.Mat{&d.half, &d.quarter, &d.small, &d.blur, &d.avg, &d.avg8, &d.mask, &d.levels, &d.open, &d.kernel} {
+	for _, m := range []*gocv.Mat{&d.half, &d.quarter, &d.small, &d.blur, &d.avg, &d.avg8, &d.mask, &d.levels, &d.open, &d.brighter, &d.kernel} {
 		err = errors.Join(err, m.Close())
 	}
 	return err
 }
 
 // Reset forgets the average, after a gap in the stream.
-func (d *Detector) Reset() { d.seen, d.calibrating, d.persist = 0, true, 0 }
+func (d *Detector) Reset() {
+	d.seen, d.calibrating, d.persist, d.before, d.relit = 0, true, 0, 0, false
+}
 
 // Update compares a grey picture with the average and takes it in. A change of size begins anew.
 func (d *Detector) Update(grey gocv.Mat) (Result, error) {
@@ -130,12 +139,13 @@ func (d *Detector) Update(grey gocv.Mat) (Result, error) {
 	gocv.AbsDiff(d.blur, d.avg8, &d.mask)
 	gocv.Threshold(d.mask, &d.mask, float32(d.cfg.Threshold), 255, gocv.ThresholdBinary)
 	changed := float64(gocv.CountNonZero(d.mask)) / float64(d.mask.Rows()*d.mask.Cols())
-	if changed > d.cfg.Lightning {
+	if changed > d.cfg.Lightning || d.lit(changed) {
 		d.Reset()
-		d.seen = 1
+		d.seen, d.relit = 1, true
 		d.blur.ConvertTo(&d.avg, gocv.MatTypeCV32F)
 		return Result{Changed: changed, Calibrating: true}, nil
 	}
+	d.before = changed
 	if len(d.cfg.Masks) > 0 {
 		if err := d.cover(); err != nil {
 			return Result{}, err
@@ -204,7 +214,12 @@ func (d *Detector) findBoxes() {
 
 // settle ends calibration when the picture rests, or when it never will.
 func (d *Detector) settle(changed float64) {
-	if d.calibrating && ((d.seen >= settleFrames && changed < 0.05 && len(d.boxes) <= 4) || d.seen >= maxSettling) {
+	patience := settleFrames
+	if d.relit {
+		patience = patientFrames
+	}
+	rests := d.seen >= settleFrames && len(d.boxes) == 0 || d.seen >= patience && changed < 0.05 && len(d.boxes) <= 4
+	if d.calibrating && (rests || d.seen >= maxSettling) {
 		d.calibrating = false
 	}
 }
@@ -215,6 +230,9 @@ func (d *Detector) takeIn() {
 	switch {
 	case d.calibrating:
 		alpha = 0.2
+		if d.relit {
+			alpha = 0.4
+		}
 	case len(d.boxes) > 0:
 		if d.persist++; d.persist < persistFrames {
 			return

@@ -25,11 +25,15 @@ type object struct {
 	hits       int
 	misses     int // in a row, in frames that looked for it
 	confirmed  bool
+	apart      int  // hits that were no part of another object
+	beside     bool // began as a box that overlapped that of another object
+	stirred    bool // something moved where it is, or it moved
 
 	first, last time.Time // seen
 	looked      time.Time // last time it was looked for
 	missing     time.Time // since when it was looked for in vain; zero while it is seen
-	lost        lost      // where it was when missing began
+	whole       sight     // where it was seen whole
+	partial     bool      // now only a part of it is seen
 
 	anchor     nvr.Box   // where it stood still
 	anchorHits int       // detections averaged into anchor
@@ -67,6 +71,7 @@ func (o *object) hit(now time.Time, d nvr.Detection, stationaryAfter time.Durati
 	o.misses = 0
 	o.hits++
 	o.addScore(d.Score)
+	o.remember(now)
 	o.rest(now, stationaryAfter)
 	o.path.add(now.Sub(o.first), d.Box.Foot(), o.stationary)
 }
@@ -77,7 +82,7 @@ func (o *object) rest(now time.Time, after time.Duration) {
 		if o.away++; o.away < 2 {
 			return
 		}
-		o.anchorHits = 0
+		o.anchorHits, o.stirred = 0, true
 	}
 	o.away = 0
 	if o.anchorHits == 0 {
@@ -99,7 +104,6 @@ func (o *object) rest(now time.Time, after time.Duration) {
 func (o *object) miss(now time.Time, dt float64) {
 	if o.missing.IsZero() {
 		o.missing = now
-		o.lost = lost{box: o.box, vx: o.state.cx.v, vy: o.state.cy.v}
 	}
 	o.looked = now
 	o.misses++

@@ -10,19 +10,32 @@ import (
 // hiddenAtMost is how long an object may be hidden and still be taken for the same by its label, size and way alone.
 const hiddenAtMost = 3 * time.Second
 
-// lost is where an object was seen last and how it moved, in fractions of the picture and per second. The filter itself
-// slows down what is not seen, which is right for most, but loses who walks on behind a tree.
-type lost struct {
+// sight is where an object was seen whole the last time and how it moved, in fractions of the picture and per second. The
+// filter itself slows down what is not seen, which is right for most, but loses who walks on behind a tree; and of who is
+// half hidden it sees a half.
+type sight struct {
 	box    nvr.Box
 	vx, vy float64
+	at     time.Time
 }
 
-// reidentify continues tracks that were hidden for a short time with the sure detections that found no track, and takes
-// those out of t.sure.
+// remember takes the box of a hit as the object's sight, unless its size changed suddenly: then a part was seen, or something
+// in the background that looks like it. A change that lasts is the object's.
+func (o *object) remember(now time.Time) {
+	b := o.whole.box
+	o.partial = o.hits > 2 && now.Sub(o.whole.at) <= hiddenAtMost && !(similar(b.W, o.box.W, 2) && similar(b.H, o.box.H, 1.5))
+	if !o.partial {
+		o.whole = sight{box: o.box, vx: o.state.cx.v, vy: o.state.cy.v, at: now}
+	}
+}
+
+// reidentify continues tracks that were hidden for a short time, or of which only a part is seen, with the sure detections
+// that found no track, and takes those out of t.sure.
 func (t *Tracker) reidentify(now time.Time, found []nvr.Detection) {
 	t.rows = t.rows[:0]
 	for _, o := range t.objects {
-		if gone := now.Sub(o.last); !t.matched[o] && o.confirmed && !o.stationary && !o.missing.IsZero() && gone > 0 && gone <= hiddenAtMost {
+		hidden := !t.matched[o] && !o.missing.IsZero() || t.matched[o] && o.partial
+		if gone := now.Sub(o.whole.at); hidden && o.confirmed && !o.stationary && gone > 0 && gone <= hiddenAtMost {
 			t.rows = append(t.rows, o)
 		}
 	}
@@ -37,7 +50,7 @@ func (t *Tracker) reidentify(now time.Time, found []nvr.Detection) {
 		}
 		o, d := t.rows[r], found[t.sure[c]]
 		o.state = newMotion(d.Box)
-		o.state.cx.v, o.state.cy.v = o.lost.vx, o.lost.vy
+		o.state.cx.v, o.state.cy.v = o.whole.vx, o.whole.vy
 		o.hit(now, d, t.cfg.StationaryAfter)
 		t.matched[o] = true
 		t.sure[c] = -1
@@ -54,16 +67,16 @@ func (t *Tracker) reidentify(now time.Time, found []nvr.Detection) {
 // astray is how far d is from where o would be had it gone on as before, in units of its longer side, or impossible: the
 // longer it was hidden the farther off it may be. Who stopped in hiding counts by the place it was seen last.
 func (t *Tracker) astray(o *object, d nvr.Detection, now time.Time) float64 {
-	b := o.lost.box
+	b := o.whole.box
 	if o.label != d.Label || !similar(b.W, d.Box.W, 2) || !similar(b.H, d.Box.H, 1.5) {
 		return impossible
 	}
-	gone := now.Sub(o.last).Seconds()
+	gone := now.Sub(o.whole.at).Seconds()
 	aspect := float64(t.aspect)
 	unit := max(float64(d.Box.W)*aspect, float64(d.Box.H))
 	dx := float64(d.Box.X+d.Box.W/2) - float64(b.X+b.W/2)
 	dy := float64(d.Box.Y+d.Box.H/2) - float64(b.Y+b.H/2)
-	far := min(math.Hypot(dx*aspect, dy), math.Hypot((dx-o.lost.vx*gone)*aspect, dy-o.lost.vy*gone)) / unit
+	far := min(math.Hypot(dx*aspect, dy), math.Hypot((dx-o.whole.vx*gone)*aspect, dy-o.whole.vy*gone)) / unit
 	if far > 0.3+0.3*gone {
 		return impossible
 	}

@@ -40,6 +40,9 @@ type Tracker struct {
 	now     time.Time
 	aspect  float32 // width over height of the picture
 
+	motion      []nvr.Box
+	motionKnown bool
+
 	assign   assigner
 	rows     []*object // left to match in a pass
 	cols     []int     // detections left to match, as indices
@@ -132,9 +135,13 @@ func (t *Tracker) Update(now time.Time, found []nvr.Detection, searched []nvr.Bo
 			o.state.predict(dt)
 		}
 	}
-	t.pass(now, found, true, func(*object) bool { return true })
+	t.choose(found, true)
+	// A track that may be a second box around a known object takes only what that one leaves.
+	t.pass(now, found, func(o *object) bool { return o.confirmed || !o.beside })
+	t.pass(now, found, func(*object) bool { return true })
 	t.sure = append(t.sure[:0], t.cols...) // those that found no track
-	t.pass(now, found, false, func(o *object) bool { return o.hits > 1 })
+	t.choose(found, false)
+	t.pass(now, found, func(o *object) bool { return o.hits > 1 })
 	t.reidentify(now, found)
 	for _, o := range t.objects {
 		if !t.matched[o] && covered(o.box, searched) {
@@ -163,18 +170,22 @@ func (t *Tracker) Flush() []uint64 {
 	return t.ended
 }
 
-// pass matches the sure or the weak detections to the tracks that are left and eligible. The detections that found no
-// track are in t.cols afterwards.
-func (t *Tracker) pass(now time.Time, found []nvr.Detection, sure bool, eligible func(*object) bool) {
-	t.rows, t.cols = t.rows[:0], t.cols[:0]
-	for _, o := range t.objects {
-		if !t.matched[o] && eligible(o) {
-			t.rows = append(t.rows, o)
-		}
-	}
+// choose puts the sure or the weak detections that count into t.cols.
+func (t *Tracker) choose(found []nvr.Detection, sure bool) {
+	t.cols = t.cols[:0]
 	for i, d := range found {
 		if low, least := t.scores(d.Label); d.Score >= low && (d.Score >= least) == sure && t.Wants(d.Label) && sane(d.Box) && t.admits(&d) {
 			t.cols = append(t.cols, i)
+		}
+	}
+}
+
+// pass matches the detections in t.cols to the tracks that are left and eligible. Those that found no track stay in t.cols.
+func (t *Tracker) pass(now time.Time, found []nvr.Detection, eligible func(*object) bool) {
+	t.rows = t.rows[:0]
+	for _, o := range t.objects {
+		if !t.matched[o] && eligible(o) {
+			t.rows = append(t.rows, o)
 		}
 	}
 	for r, c := range t.assign.solve(len(t.rows), len(t.cols), func(r, c int) float64 {
@@ -228,16 +239,22 @@ func (t *Tracker) begin(now time.Time, d nvr.Detection) {
 	if len(t.objects) >= maxObjects {
 		return
 	}
+	beside := false
 	for _, o := range t.objects {
-		if o.label == d.Label && o.last.Equal(now) && o.box.IoU(d.Box) > 0.6 {
+		if o.label != d.Label || !o.last.Equal(now) {
+			continue
+		}
+		iou := o.box.IoU(d.Box)
+		if iou > 0.6 {
 			return
 		}
+		beside = beside || iou > besideIoU || common(o.box, d.Box) >= partInside*min(o.box.Area(), d.Box.Area())
 	}
 	o := &object{}
 	if n := len(t.freeList); n > 0 {
 		o, t.freeList = t.freeList[n-1], t.freeList[:n-1]
 	}
-	*o = object{id: t.next, label: d.Label, state: newMotion(d.Box), first: now, still: now}
+	*o = object{id: t.next, label: d.Label, state: newMotion(d.Box), first: now, still: now, beside: beside}
 	t.next++
 	o.hit(now, d, t.cfg.StationaryAfter)
 	t.objects = append(t.objects, o)
@@ -247,7 +264,7 @@ func (t *Tracker) begin(now time.Time, d nvr.Detection) {
 func (t *Tracker) sweep(now time.Time) {
 	kept := t.objects[:0]
 	for _, o := range t.objects {
-		if o.hits >= t.cfg.MinHits && o.confidence >= t.threshold(o.label) {
+		if t.weigh(o, now); !o.confirmed && t.real(o) {
 			o.confirmed = true
 		}
 		if t.gone(o, now) {
@@ -282,9 +299,7 @@ func sane(b nvr.Box) bool {
 // covered reports whether most of b lies in one of the areas.
 func covered(b nvr.Box, areas []nvr.Box) bool {
 	for _, a := range areas {
-		w := min(a.X+a.W, b.X+b.W) - max(a.X, b.X)
-		h := min(a.Y+a.H, b.Y+b.H) - max(a.Y, b.Y)
-		if w > 0 && h > 0 && w*h >= 0.6*b.Area() {
+		if c := common(a, b); c > 0 && c >= 0.6*b.Area() {
 			return true
 		}
 	}

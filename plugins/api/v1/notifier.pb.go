@@ -26,6 +26,70 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Capability is an optional power of a plugin.
+type Capability int32
+
+const (
+	Capability_CAPABILITY_UNSPECIFIED Capability = 0
+	// Changes a message that was sent: Notify understands previous_message and answers with message.
+	Capability_CAPABILITY_UPDATE Capability = 1
+	// Offers the actions of a request to the person, and hands back what was chosen by Host.Act.
+	Capability_CAPABILITY_ACTIONS Capability = 2
+	// Sends clips: attachments of kind clip are worth offering.
+	Capability_CAPABILITY_CLIP Capability = 3
+	// Delivers without a sound where a request is silent.
+	Capability_CAPABILITY_SILENT Capability = 4
+	// Takes commands of people, as "/status", and hands them to Host.Command.
+	Capability_CAPABILITY_COMMANDS Capability = 5
+)
+
+// Enum value maps for Capability.
+var (
+	Capability_name = map[int32]string{
+		0: "CAPABILITY_UNSPECIFIED",
+		1: "CAPABILITY_UPDATE",
+		2: "CAPABILITY_ACTIONS",
+		3: "CAPABILITY_CLIP",
+		4: "CAPABILITY_SILENT",
+		5: "CAPABILITY_COMMANDS",
+	}
+	Capability_value = map[string]int32{
+		"CAPABILITY_UNSPECIFIED": 0,
+		"CAPABILITY_UPDATE":      1,
+		"CAPABILITY_ACTIONS":     2,
+		"CAPABILITY_CLIP":        3,
+		"CAPABILITY_SILENT":      4,
+		"CAPABILITY_COMMANDS":    5,
+	}
+)
+
+func (x Capability) Enum() *Capability {
+	p := new(Capability)
+	*p = x
+	return p
+}
+
+func (x Capability) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Capability) Descriptor() protoreflect.EnumDescriptor {
+	return file_v1_notifier_proto_enumTypes[0].Descriptor()
+}
+
+func (Capability) Type() protoreflect.EnumType {
+	return &file_v1_notifier_proto_enumTypes[0]
+}
+
+func (x Capability) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Capability.Descriptor instead.
+func (Capability) EnumDescriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{0}
+}
+
 // Phase says which change of an event an alert is about.
 type Phase int32
 
@@ -63,11 +127,11 @@ func (x Phase) String() string {
 }
 
 func (Phase) Descriptor() protoreflect.EnumDescriptor {
-	return file_v1_notifier_proto_enumTypes[0].Descriptor()
+	return file_v1_notifier_proto_enumTypes[1].Descriptor()
 }
 
 func (Phase) Type() protoreflect.EnumType {
-	return &file_v1_notifier_proto_enumTypes[0]
+	return &file_v1_notifier_proto_enumTypes[1]
 }
 
 func (x Phase) Number() protoreflect.EnumNumber {
@@ -76,7 +140,111 @@ func (x Phase) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Phase.Descriptor instead.
 func (Phase) EnumDescriptor() ([]byte, []int) {
-	return file_v1_notifier_proto_rawDescGZIP(), []int{0}
+	return file_v1_notifier_proto_rawDescGZIP(), []int{1}
+}
+
+// AttachmentKind says what an attachment shows.
+type AttachmentKind int32
+
+const (
+	AttachmentKind_ATTACHMENT_KIND_UNSPECIFIED AttachmentKind = 0
+	// The event's picture, JPEG, in full size.
+	AttachmentKind_ATTACHMENT_KIND_SNAPSHOT AttachmentKind = 1
+	// The event's film, MP4 (H.264 or as recorded), from a little before its start.
+	AttachmentKind_ATTACHMENT_KIND_CLIP AttachmentKind = 2
+)
+
+// Enum value maps for AttachmentKind.
+var (
+	AttachmentKind_name = map[int32]string{
+		0: "ATTACHMENT_KIND_UNSPECIFIED",
+		1: "ATTACHMENT_KIND_SNAPSHOT",
+		2: "ATTACHMENT_KIND_CLIP",
+	}
+	AttachmentKind_value = map[string]int32{
+		"ATTACHMENT_KIND_UNSPECIFIED": 0,
+		"ATTACHMENT_KIND_SNAPSHOT":    1,
+		"ATTACHMENT_KIND_CLIP":        2,
+	}
+)
+
+func (x AttachmentKind) Enum() *AttachmentKind {
+	p := new(AttachmentKind)
+	*p = x
+	return p
+}
+
+func (x AttachmentKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AttachmentKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_v1_notifier_proto_enumTypes[2].Descriptor()
+}
+
+func (AttachmentKind) Type() protoreflect.EnumType {
+	return &file_v1_notifier_proto_enumTypes[2]
+}
+
+func (x AttachmentKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AttachmentKind.Descriptor instead.
+func (AttachmentKind) EnumDescriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{2}
+}
+
+// ActionKind is what a person may do with an alert.
+type ActionKind int32
+
+const (
+	ActionKind_ACTION_KIND_UNSPECIFIED ActionKind = 0
+	// Says "seen": ends escalation.
+	ActionKind_ACTION_KIND_ACKNOWLEDGE ActionKind = 1
+	// Silences the camera for the person for some time.
+	ActionKind_ACTION_KIND_SNOOZE ActionKind = 2
+)
+
+// Enum value maps for ActionKind.
+var (
+	ActionKind_name = map[int32]string{
+		0: "ACTION_KIND_UNSPECIFIED",
+		1: "ACTION_KIND_ACKNOWLEDGE",
+		2: "ACTION_KIND_SNOOZE",
+	}
+	ActionKind_value = map[string]int32{
+		"ACTION_KIND_UNSPECIFIED": 0,
+		"ACTION_KIND_ACKNOWLEDGE": 1,
+		"ACTION_KIND_SNOOZE":      2,
+	}
+)
+
+func (x ActionKind) Enum() *ActionKind {
+	p := new(ActionKind)
+	*p = x
+	return p
+}
+
+func (x ActionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ActionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_v1_notifier_proto_enumTypes[3].Descriptor()
+}
+
+func (ActionKind) Type() protoreflect.EnumType {
+	return &file_v1_notifier_proto_enumTypes[3]
+}
+
+func (x ActionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ActionKind.Descriptor instead.
+func (ActionKind) EnumDescriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{3}
 }
 
 // DeliveryClass decides whether there will be another attempt.
@@ -123,11 +291,11 @@ func (x DeliveryClass) String() string {
 }
 
 func (DeliveryClass) Descriptor() protoreflect.EnumDescriptor {
-	return file_v1_notifier_proto_enumTypes[1].Descriptor()
+	return file_v1_notifier_proto_enumTypes[4].Descriptor()
 }
 
 func (DeliveryClass) Type() protoreflect.EnumType {
-	return &file_v1_notifier_proto_enumTypes[1]
+	return &file_v1_notifier_proto_enumTypes[4]
 }
 
 func (x DeliveryClass) Number() protoreflect.EnumNumber {
@@ -136,7 +304,7 @@ func (x DeliveryClass) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeliveryClass.Descriptor instead.
 func (DeliveryClass) EnumDescriptor() ([]byte, []int) {
-	return file_v1_notifier_proto_rawDescGZIP(), []int{1}
+	return file_v1_notifier_proto_rawDescGZIP(), []int{4}
 }
 
 type DescribeRequest struct {
@@ -185,8 +353,10 @@ type DescribeResponse struct {
 	SettingsSchema string `protobuf:"bytes,3,opt,name=settings_schema,json=settingsSchema,proto3" json:"settings_schema,omitempty"`
 	// Largest snapshot the plugin wants, at most 1 MiB; 0: none.
 	MaxSnapshotBytes uint32 `protobuf:"varint,4,opt,name=max_snapshot_bytes,json=maxSnapshotBytes,proto3" json:"max_snapshot_bytes,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What the plugin can do beyond sending a message. The host asks for nothing that is not named here.
+	Capabilities  []Capability `protobuf:"varint,5,rep,packed,name=capabilities,proto3,enum=nightjar.plugin.v1.Capability" json:"capabilities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DescribeResponse) Reset() {
@@ -247,12 +417,24 @@ func (x *DescribeResponse) GetMaxSnapshotBytes() uint32 {
 	return 0
 }
 
+func (x *DescribeResponse) GetCapabilities() []Capability {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
 type ConfigureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Settings as one JSON object, secrets included.
 	SettingsJson string `protobuf:"bytes,1,opt,name=settings_json,json=settingsJson,proto3" json:"settings_json,omitempty"`
 	// Version of the host, for log lines.
-	HostVersion   string `protobuf:"bytes,2,opt,name=host_version,json=hostVersion,proto3" json:"host_version,omitempty"`
+	HostVersion string `protobuf:"bytes,2,opt,name=host_version,json=hostVersion,proto3" json:"host_version,omitempty"`
+	// Path of the unix socket, in the folder the plugin was given, where the host serves the service Host without TLS.
+	// It is dialled once and kept. Empty: the host offers no such service.
+	HostSocket string `protobuf:"bytes,3,opt,name=host_socket,json=hostSocket,proto3" json:"host_socket,omitempty"`
+	// Goes as metadata "nightjar-token" with every call to the host.
+	HostToken     string `protobuf:"bytes,4,opt,name=host_token,json=hostToken,proto3" json:"host_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -297,6 +479,20 @@ func (x *ConfigureRequest) GetSettingsJson() string {
 func (x *ConfigureRequest) GetHostVersion() string {
 	if x != nil {
 		return x.HostVersion
+	}
+	return ""
+}
+
+func (x *ConfigureRequest) GetHostSocket() string {
+	if x != nil {
+		return x.HostSocket
+	}
+	return ""
+}
+
+func (x *ConfigureRequest) GetHostToken() string {
+	if x != nil {
+		return x.HostToken
 	}
 	return ""
 }
@@ -572,11 +768,21 @@ type Event struct {
 	Label string                 `protobuf:"bytes,5,opt,name=label,proto3" json:"label,omitempty"`
 	Start *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start,proto3" json:"start,omitempty"`
 	// Unset while the event goes on.
-	End           *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end,proto3" json:"end,omitempty"`
-	Score         float32                `protobuf:"fixed32,8,opt,name=score,proto3" json:"score,omitempty"`
-	TopScore      float32                `protobuf:"fixed32,9,opt,name=top_score,json=topScore,proto3" json:"top_score,omitempty"`
-	Box           *Box                   `protobuf:"bytes,10,opt,name=box,proto3" json:"box,omitempty"`
-	Stationary    bool                   `protobuf:"varint,11,opt,name=stationary,proto3" json:"stationary,omitempty"`
+	End        *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end,proto3" json:"end,omitempty"`
+	Score      float32                `protobuf:"fixed32,8,opt,name=score,proto3" json:"score,omitempty"`
+	TopScore   float32                `protobuf:"fixed32,9,opt,name=top_score,json=topScore,proto3" json:"top_score,omitempty"`
+	Box        *Box                   `protobuf:"bytes,10,opt,name=box,proto3" json:"box,omitempty"`
+	Stationary bool                   `protobuf:"varint,11,opt,name=stationary,proto3" json:"stationary,omitempty"`
+	// low, normal or high, as the alert rules decided; empty: none.
+	Severity string `protobuf:"bytes,12,opt,name=severity,proto3" json:"severity,omitempty"`
+	// Ids of the alert rules that made an alert of it.
+	Rules []string `protobuf:"bytes,13,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Ids of the zones it has been in, in the order of entering.
+	Zones []string `protobuf:"bytes,14,rep,name=zones,proto3" json:"zones,omitempty"`
+	// The person recognised; unset while nobody is.
+	Identity *Identity `protobuf:"bytes,15,opt,name=identity,proto3" json:"identity,omitempty"`
+	// Labels of what was seen on it, as "package" or "license_plate".
+	Attributes    []string `protobuf:"bytes,16,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -688,6 +894,238 @@ func (x *Event) GetStationary() bool {
 	return false
 }
 
+func (x *Event) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *Event) GetRules() []string {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Event) GetZones() []string {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+func (x *Event) GetIdentity() *Identity {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *Event) GetAttributes() []string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+// Identity is who was recognised.
+type Identity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: somebody whom the library of faces does not know.
+	PersonId string `protobuf:"bytes,1,opt,name=person_id,json=personId,proto3" json:"person_id,omitempty"`
+	Name     string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// From 0 to 1.
+	Similarity    float32 `protobuf:"fixed32,3,opt,name=similarity,proto3" json:"similarity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Identity) Reset() {
+	*x = Identity{}
+	mi := &file_v1_notifier_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Identity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Identity) ProtoMessage() {}
+
+func (x *Identity) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_notifier_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Identity.ProtoReflect.Descriptor instead.
+func (*Identity) Descriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Identity) GetPersonId() string {
+	if x != nil {
+		return x.PersonId
+	}
+	return ""
+}
+
+func (x *Identity) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Identity) GetSimilarity() float32 {
+	if x != nil {
+		return x.Similarity
+	}
+	return 0
+}
+
+// Attachment is media a plugin may fetch by Host.OpenMedia while it handles the delivery.
+type Attachment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  AttachmentKind         `protobuf:"varint,1,opt,name=kind,proto3,enum=nightjar.plugin.v1.AttachmentKind" json:"kind,omitempty"`
+	// Handle, good for this delivery and for 15 minutes.
+	Ref         string `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
+	ContentType string `protobuf:"bytes,3,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// 0: not known before it is made.
+	Bytes         uint64 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attachment) Reset() {
+	*x = Attachment{}
+	mi := &file_v1_notifier_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attachment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attachment) ProtoMessage() {}
+
+func (x *Attachment) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_notifier_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
+func (*Attachment) Descriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Attachment) GetKind() AttachmentKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AttachmentKind_ATTACHMENT_KIND_UNSPECIFIED
+}
+
+func (x *Attachment) GetRef() string {
+	if x != nil {
+		return x.Ref
+	}
+	return ""
+}
+
+func (x *Attachment) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *Attachment) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+// Action is an offer that belongs to an alert.
+type Action struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  ActionKind             `protobuf:"varint,1,opt,name=kind,proto3,enum=nightjar.plugin.v1.ActionKind" json:"kind,omitempty"`
+	// Opaque, at most 48 characters of [A-Za-z0-9_-]; given back to Host.Act.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// Text for people.
+	Label         string `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Action) Reset() {
+	*x = Action{}
+	mi := &file_v1_notifier_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Action) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Action) ProtoMessage() {}
+
+func (x *Action) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_notifier_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Action.ProtoReflect.Descriptor instead.
+func (*Action) Descriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Action) GetKind() ActionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ActionKind_ACTION_KIND_UNSPECIFIED
+}
+
+func (x *Action) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *Action) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
 type NotifyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Idempotency key: hand it on where the channel can tell duplicates by it.
@@ -699,14 +1137,29 @@ type NotifyRequest struct {
 	Phase     Phase  `protobuf:"varint,4,opt,name=phase,proto3,enum=nightjar.plugin.v1.Phase" json:"phase,omitempty"`
 	Event     *Event `protobuf:"bytes,5,opt,name=event,proto3" json:"event,omitempty"`
 	// JPEG of at most max_snapshot_bytes; empty where there is none.
-	Snapshot      []byte `protobuf:"bytes,6,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Snapshot []byte `protobuf:"bytes,6,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// One line and one paragraph of plain text, made by the host from the route's templates. Never empty.
+	Title string `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
+	Text  string `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
+	// Must not make a sound.
+	Silent      bool          `protobuf:"varint,9,opt,name=silent,proto3" json:"silent,omitempty"`
+	Attachments []*Attachment `protobuf:"bytes,10,rep,name=attachments,proto3" json:"attachments,omitempty"`
+	Actions     []*Action     `protobuf:"bytes,11,rep,name=actions,proto3" json:"actions,omitempty"`
+	// Where a person sees the event, an https or http address; empty: the host does not know its own address.
+	Link string `protobuf:"bytes,12,opt,name=link,proto3" json:"link,omitempty"`
+	// What this plugin answered as message for an earlier phase of the same event and recipient; empty: nothing was sent.
+	PreviousMessage string `protobuf:"bytes,13,opt,name=previous_message,json=previousMessage,proto3" json:"previous_message,omitempty"`
+	// Events of a digest, the newest last, event among them; empty for a single alert. Title and text cover all.
+	Digest []*Event `protobuf:"bytes,14,rep,name=digest,proto3" json:"digest,omitempty"`
+	// An example somebody asked for: it says so in title and text already.
+	Test          bool `protobuf:"varint,15,opt,name=test,proto3" json:"test,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NotifyRequest) Reset() {
 	*x = NotifyRequest{}
-	mi := &file_v1_notifier_proto_msgTypes[9]
+	mi := &file_v1_notifier_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +1171,7 @@ func (x *NotifyRequest) String() string {
 func (*NotifyRequest) ProtoMessage() {}
 
 func (x *NotifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_notifier_proto_msgTypes[9]
+	mi := &file_v1_notifier_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +1184,7 @@ func (x *NotifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotifyRequest.ProtoReflect.Descriptor instead.
 func (*NotifyRequest) Descriptor() ([]byte, []int) {
-	return file_v1_notifier_proto_rawDescGZIP(), []int{9}
+	return file_v1_notifier_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NotifyRequest) GetDeliveryId() string {
@@ -776,19 +1229,84 @@ func (x *NotifyRequest) GetSnapshot() []byte {
 	return nil
 }
 
+func (x *NotifyRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *NotifyRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *NotifyRequest) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
+}
+
+func (x *NotifyRequest) GetAttachments() []*Attachment {
+	if x != nil {
+		return x.Attachments
+	}
+	return nil
+}
+
+func (x *NotifyRequest) GetActions() []*Action {
+	if x != nil {
+		return x.Actions
+	}
+	return nil
+}
+
+func (x *NotifyRequest) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *NotifyRequest) GetPreviousMessage() string {
+	if x != nil {
+		return x.PreviousMessage
+	}
+	return ""
+}
+
+func (x *NotifyRequest) GetDigest() []*Event {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *NotifyRequest) GetTest() bool {
+	if x != nil {
+		return x.Test
+	}
+	return false
+}
+
 type NotifyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DeliveryClass DeliveryClass          `protobuf:"varint,1,opt,name=delivery_class,json=deliveryClass,proto3,enum=nightjar.plugin.v1.DeliveryClass" json:"delivery_class,omitempty"`
 	RetryAfter    *durationpb.Duration   `protobuf:"bytes,2,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	// One sentence for a person; empty when delivered. Never holds secrets.
-	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The channel's own id of what was sent, at most 512 characters: previous_message of the next phase.
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NotifyResponse) Reset() {
 	*x = NotifyResponse{}
-	mi := &file_v1_notifier_proto_msgTypes[10]
+	mi := &file_v1_notifier_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -800,7 +1318,7 @@ func (x *NotifyResponse) String() string {
 func (*NotifyResponse) ProtoMessage() {}
 
 func (x *NotifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_notifier_proto_msgTypes[10]
+	mi := &file_v1_notifier_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -813,7 +1331,7 @@ func (x *NotifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotifyResponse.ProtoReflect.Descriptor instead.
 func (*NotifyResponse) Descriptor() ([]byte, []int) {
-	return file_v1_notifier_proto_rawDescGZIP(), []int{10}
+	return file_v1_notifier_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NotifyResponse) GetDeliveryClass() DeliveryClass {
@@ -837,6 +1355,111 @@ func (x *NotifyResponse) GetDetail() string {
 	return ""
 }
 
+func (x *NotifyResponse) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+type TestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom to tell; empty: the default of the settings.
+	Recipient     string `protobuf:"bytes,1,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestRequest) Reset() {
+	*x = TestRequest{}
+	mi := &file_v1_notifier_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestRequest) ProtoMessage() {}
+
+func (x *TestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_notifier_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestRequest.ProtoReflect.Descriptor instead.
+func (*TestRequest) Descriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TestRequest) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+type TestResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	DeliveryClass DeliveryClass          `protobuf:"varint,1,opt,name=delivery_class,json=deliveryClass,proto3,enum=nightjar.plugin.v1.DeliveryClass" json:"delivery_class,omitempty"`
+	// One sentence for a person.
+	Detail        string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestResponse) Reset() {
+	*x = TestResponse{}
+	mi := &file_v1_notifier_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestResponse) ProtoMessage() {}
+
+func (x *TestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_v1_notifier_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestResponse.ProtoReflect.Descriptor instead.
+func (*TestResponse) Descriptor() ([]byte, []int) {
+	return file_v1_notifier_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TestResponse) GetDeliveryClass() DeliveryClass {
+	if x != nil {
+		return x.DeliveryClass
+	}
+	return DeliveryClass_DELIVERY_CLASS_UNSPECIFIED
+}
+
+func (x *TestResponse) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
 type StopRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -845,7 +1468,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_v1_notifier_proto_msgTypes[11]
+	mi := &file_v1_notifier_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1480,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_notifier_proto_msgTypes[11]
+	mi := &file_v1_notifier_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1493,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_v1_notifier_proto_rawDescGZIP(), []int{11}
+	return file_v1_notifier_proto_rawDescGZIP(), []int{16}
 }
 
 type StopResponse struct {
@@ -881,7 +1504,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_v1_notifier_proto_msgTypes[12]
+	mi := &file_v1_notifier_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -893,7 +1516,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_v1_notifier_proto_msgTypes[12]
+	mi := &file_v1_notifier_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -906,7 +1529,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_v1_notifier_proto_rawDescGZIP(), []int{12}
+	return file_v1_notifier_proto_rawDescGZIP(), []int{17}
 }
 
 var File_v1_notifier_proto protoreflect.FileDescriptor
@@ -914,15 +1537,20 @@ var File_v1_notifier_proto protoreflect.FileDescriptor
 const file_v1_notifier_proto_rawDesc = "" +
 	"\n" +
 	"\x11v1/notifier.proto\x12\x12nightjar.plugin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n" +
-	"\x0fDescribeRequest\"\x97\x01\n" +
+	"\x0fDescribeRequest\"\xdb\x01\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12'\n" +
 	"\x0fsettings_schema\x18\x03 \x01(\tR\x0esettingsSchema\x12,\n" +
-	"\x12max_snapshot_bytes\x18\x04 \x01(\rR\x10maxSnapshotBytes\"Z\n" +
+	"\x12max_snapshot_bytes\x18\x04 \x01(\rR\x10maxSnapshotBytes\x12B\n" +
+	"\fcapabilities\x18\x05 \x03(\x0e2\x1e.nightjar.plugin.v1.CapabilityR\fcapabilities\"\x9a\x01\n" +
 	"\x10ConfigureRequest\x12#\n" +
 	"\rsettings_json\x18\x01 \x01(\tR\fsettingsJson\x12!\n" +
-	"\fhost_version\x18\x02 \x01(\tR\vhostVersion\"U\n" +
+	"\fhost_version\x18\x02 \x01(\tR\vhostVersion\x12\x1f\n" +
+	"\vhost_socket\x18\x03 \x01(\tR\n" +
+	"hostSocket\x12\x1d\n" +
+	"\n" +
+	"host_token\x18\x04 \x01(\tR\thostToken\"U\n" +
 	"\x11ConfigureResponse\x12@\n" +
 	"\vdiagnostics\x18\x01 \x03(\v2\x1e.nightjar.plugin.v1.DiagnosticR\vdiagnostics\":\n" +
 	"\n" +
@@ -937,7 +1565,7 @@ const file_v1_notifier_proto_rawDesc = "" +
 	"\x01x\x18\x01 \x01(\x02R\x01x\x12\f\n" +
 	"\x01y\x18\x02 \x01(\x02R\x01y\x12\x14\n" +
 	"\x05width\x18\x03 \x01(\x02R\x05width\x12\x16\n" +
-	"\x06height\x18\x04 \x01(\x02R\x06height\"\xd8\x02\n" +
+	"\x06height\x18\x04 \x01(\x02R\x06height\"\xfa\x03\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06camera\x18\x02 \x01(\tR\x06camera\x12\x1f\n" +
@@ -953,7 +1581,30 @@ const file_v1_notifier_proto_rawDesc = "" +
 	" \x01(\v2\x17.nightjar.plugin.v1.BoxR\x03box\x12\x1e\n" +
 	"\n" +
 	"stationary\x18\v \x01(\bR\n" +
-	"stationary\"\xe6\x01\n" +
+	"stationary\x12\x1a\n" +
+	"\bseverity\x18\f \x01(\tR\bseverity\x12\x14\n" +
+	"\x05rules\x18\r \x03(\tR\x05rules\x12\x14\n" +
+	"\x05zones\x18\x0e \x03(\tR\x05zones\x128\n" +
+	"\bidentity\x18\x0f \x01(\v2\x1c.nightjar.plugin.v1.IdentityR\bidentity\x12\x1e\n" +
+	"\n" +
+	"attributes\x18\x10 \x03(\tR\n" +
+	"attributes\"[\n" +
+	"\bIdentity\x12\x1b\n" +
+	"\tperson_id\x18\x01 \x01(\tR\bpersonId\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"similarity\x18\x03 \x01(\x02R\n" +
+	"similarity\"\x8f\x01\n" +
+	"\n" +
+	"Attachment\x126\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\".nightjar.plugin.v1.AttachmentKindR\x04kind\x12\x10\n" +
+	"\x03ref\x18\x02 \x01(\tR\x03ref\x12!\n" +
+	"\fcontent_type\x18\x03 \x01(\tR\vcontentType\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\"h\n" +
+	"\x06Action\x122\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1e.nightjar.plugin.v1.ActionKindR\x04kind\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x12\x14\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\"\xa6\x04\n" +
 	"\rNotifyRequest\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\tR\n" +
 	"deliveryId\x12\x18\n" +
@@ -961,30 +1612,64 @@ const file_v1_notifier_proto_rawDesc = "" +
 	"\trecipient\x18\x03 \x01(\tR\trecipient\x12/\n" +
 	"\x05phase\x18\x04 \x01(\x0e2\x19.nightjar.plugin.v1.PhaseR\x05phase\x12/\n" +
 	"\x05event\x18\x05 \x01(\v2\x19.nightjar.plugin.v1.EventR\x05event\x12\x1a\n" +
-	"\bsnapshot\x18\x06 \x01(\fR\bsnapshot\"\xae\x01\n" +
+	"\bsnapshot\x18\x06 \x01(\fR\bsnapshot\x12\x14\n" +
+	"\x05title\x18\a \x01(\tR\x05title\x12\x12\n" +
+	"\x04text\x18\b \x01(\tR\x04text\x12\x16\n" +
+	"\x06silent\x18\t \x01(\bR\x06silent\x12@\n" +
+	"\vattachments\x18\n" +
+	" \x03(\v2\x1e.nightjar.plugin.v1.AttachmentR\vattachments\x124\n" +
+	"\aactions\x18\v \x03(\v2\x1a.nightjar.plugin.v1.ActionR\aactions\x12\x12\n" +
+	"\x04link\x18\f \x01(\tR\x04link\x12)\n" +
+	"\x10previous_message\x18\r \x01(\tR\x0fpreviousMessage\x121\n" +
+	"\x06digest\x18\x0e \x03(\v2\x19.nightjar.plugin.v1.EventR\x06digest\x12\x12\n" +
+	"\x04test\x18\x0f \x01(\bR\x04test\"\xc8\x01\n" +
 	"\x0eNotifyResponse\x12H\n" +
 	"\x0edelivery_class\x18\x01 \x01(\x0e2!.nightjar.plugin.v1.DeliveryClassR\rdeliveryClass\x12:\n" +
 	"\vretry_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x12\x16\n" +
-	"\x06detail\x18\x03 \x01(\tR\x06detail\"\r\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"+\n" +
+	"\vTestRequest\x12\x1c\n" +
+	"\trecipient\x18\x01 \x01(\tR\trecipient\"p\n" +
+	"\fTestResponse\x12H\n" +
+	"\x0edelivery_class\x18\x01 \x01(\x0e2!.nightjar.plugin.v1.DeliveryClassR\rdeliveryClass\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\r\n" +
 	"\vStopRequest\"\x0e\n" +
-	"\fStopResponse*N\n" +
+	"\fStopResponse*\x9c\x01\n" +
+	"\n" +
+	"Capability\x12\x1a\n" +
+	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11CAPABILITY_UPDATE\x10\x01\x12\x16\n" +
+	"\x12CAPABILITY_ACTIONS\x10\x02\x12\x13\n" +
+	"\x0fCAPABILITY_CLIP\x10\x03\x12\x15\n" +
+	"\x11CAPABILITY_SILENT\x10\x04\x12\x17\n" +
+	"\x13CAPABILITY_COMMANDS\x10\x05*N\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tPHASE_NEW\x10\x01\x12\x10\n" +
 	"\fPHASE_UPDATE\x10\x02\x12\r\n" +
-	"\tPHASE_END\x10\x03*\xa3\x01\n" +
+	"\tPHASE_END\x10\x03*i\n" +
+	"\x0eAttachmentKind\x12\x1f\n" +
+	"\x1bATTACHMENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18ATTACHMENT_KIND_SNAPSHOT\x10\x01\x12\x18\n" +
+	"\x14ATTACHMENT_KIND_CLIP\x10\x02*^\n" +
+	"\n" +
+	"ActionKind\x12\x1b\n" +
+	"\x17ACTION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17ACTION_KIND_ACKNOWLEDGE\x10\x01\x12\x16\n" +
+	"\x12ACTION_KIND_SNOOZE\x10\x02*\xa3\x01\n" +
 	"\rDeliveryClass\x12\x1e\n" +
 	"\x1aDELIVERY_CLASS_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11DELIVERY_CLASS_OK\x10\x01\x12\x1e\n" +
 	"\x1aDELIVERY_CLASS_RETRY_AFTER\x10\x02\x12\x1c\n" +
 	"\x18DELIVERY_CLASS_PERMANENT\x10\x03\x12\x1d\n" +
-	"\x19DELIVERY_CLASS_BAD_CONFIG\x10\x042\xb7\x03\n" +
+	"\x19DELIVERY_CLASS_BAD_CONFIG\x10\x042\x82\x04\n" +
 	"\bNotifier\x12U\n" +
 	"\bDescribe\x12#.nightjar.plugin.v1.DescribeRequest\x1a$.nightjar.plugin.v1.DescribeResponse\x12X\n" +
 	"\tConfigure\x12$.nightjar.plugin.v1.ConfigureRequest\x1a%.nightjar.plugin.v1.ConfigureResponse\x12^\n" +
 	"\vCheckHealth\x12&.nightjar.plugin.v1.CheckHealthRequest\x1a'.nightjar.plugin.v1.CheckHealthResponse\x12O\n" +
 	"\x06Notify\x12!.nightjar.plugin.v1.NotifyRequest\x1a\".nightjar.plugin.v1.NotifyResponse\x12I\n" +
+	"\x04Test\x12\x1f.nightjar.plugin.v1.TestRequest\x1a .nightjar.plugin.v1.TestResponse\x12I\n" +
 	"\x04Stop\x12\x1f.nightjar.plugin.v1.StopRequest\x1a .nightjar.plugin.v1.StopResponseB:Z8github.com/nightjar-nvr/nightjar/plugins/api/v1;pluginv1b\x06proto3"
 
 var (
@@ -999,51 +1684,69 @@ func file_v1_notifier_proto_rawDescGZIP() []byte {
 	return file_v1_notifier_proto_rawDescData
 }
 
-var file_v1_notifier_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_v1_notifier_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_v1_notifier_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_v1_notifier_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_v1_notifier_proto_goTypes = []any{
-	(Phase)(0),                    // 0: nightjar.plugin.v1.Phase
-	(DeliveryClass)(0),            // 1: nightjar.plugin.v1.DeliveryClass
-	(*DescribeRequest)(nil),       // 2: nightjar.plugin.v1.DescribeRequest
-	(*DescribeResponse)(nil),      // 3: nightjar.plugin.v1.DescribeResponse
-	(*ConfigureRequest)(nil),      // 4: nightjar.plugin.v1.ConfigureRequest
-	(*ConfigureResponse)(nil),     // 5: nightjar.plugin.v1.ConfigureResponse
-	(*Diagnostic)(nil),            // 6: nightjar.plugin.v1.Diagnostic
-	(*CheckHealthRequest)(nil),    // 7: nightjar.plugin.v1.CheckHealthRequest
-	(*CheckHealthResponse)(nil),   // 8: nightjar.plugin.v1.CheckHealthResponse
-	(*Box)(nil),                   // 9: nightjar.plugin.v1.Box
-	(*Event)(nil),                 // 10: nightjar.plugin.v1.Event
-	(*NotifyRequest)(nil),         // 11: nightjar.plugin.v1.NotifyRequest
-	(*NotifyResponse)(nil),        // 12: nightjar.plugin.v1.NotifyResponse
-	(*StopRequest)(nil),           // 13: nightjar.plugin.v1.StopRequest
-	(*StopResponse)(nil),          // 14: nightjar.plugin.v1.StopResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(Capability)(0),               // 0: nightjar.plugin.v1.Capability
+	(Phase)(0),                    // 1: nightjar.plugin.v1.Phase
+	(AttachmentKind)(0),           // 2: nightjar.plugin.v1.AttachmentKind
+	(ActionKind)(0),               // 3: nightjar.plugin.v1.ActionKind
+	(DeliveryClass)(0),            // 4: nightjar.plugin.v1.DeliveryClass
+	(*DescribeRequest)(nil),       // 5: nightjar.plugin.v1.DescribeRequest
+	(*DescribeResponse)(nil),      // 6: nightjar.plugin.v1.DescribeResponse
+	(*ConfigureRequest)(nil),      // 7: nightjar.plugin.v1.ConfigureRequest
+	(*ConfigureResponse)(nil),     // 8: nightjar.plugin.v1.ConfigureResponse
+	(*Diagnostic)(nil),            // 9: nightjar.plugin.v1.Diagnostic
+	(*CheckHealthRequest)(nil),    // 10: nightjar.plugin.v1.CheckHealthRequest
+	(*CheckHealthResponse)(nil),   // 11: nightjar.plugin.v1.CheckHealthResponse
+	(*Box)(nil),                   // 12: nightjar.plugin.v1.Box
+	(*Event)(nil),                 // 13: nightjar.plugin.v1.Event
+	(*Identity)(nil),              // 14: nightjar.plugin.v1.Identity
+	(*Attachment)(nil),            // 15: nightjar.plugin.v1.Attachment
+	(*Action)(nil),                // 16: nightjar.plugin.v1.Action
+	(*NotifyRequest)(nil),         // 17: nightjar.plugin.v1.NotifyRequest
+	(*NotifyResponse)(nil),        // 18: nightjar.plugin.v1.NotifyResponse
+	(*TestRequest)(nil),           // 19: nightjar.plugin.v1.TestRequest
+	(*TestResponse)(nil),          // 20: nightjar.plugin.v1.TestResponse
+	(*StopRequest)(nil),           // 21: nightjar.plugin.v1.StopRequest
+	(*StopResponse)(nil),          // 22: nightjar.plugin.v1.StopResponse
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
 }
 var file_v1_notifier_proto_depIdxs = []int32{
-	6,  // 0: nightjar.plugin.v1.ConfigureResponse.diagnostics:type_name -> nightjar.plugin.v1.Diagnostic
-	15, // 1: nightjar.plugin.v1.Event.start:type_name -> google.protobuf.Timestamp
-	15, // 2: nightjar.plugin.v1.Event.end:type_name -> google.protobuf.Timestamp
-	9,  // 3: nightjar.plugin.v1.Event.box:type_name -> nightjar.plugin.v1.Box
-	0,  // 4: nightjar.plugin.v1.NotifyRequest.phase:type_name -> nightjar.plugin.v1.Phase
-	10, // 5: nightjar.plugin.v1.NotifyRequest.event:type_name -> nightjar.plugin.v1.Event
-	1,  // 6: nightjar.plugin.v1.NotifyResponse.delivery_class:type_name -> nightjar.plugin.v1.DeliveryClass
-	16, // 7: nightjar.plugin.v1.NotifyResponse.retry_after:type_name -> google.protobuf.Duration
-	2,  // 8: nightjar.plugin.v1.Notifier.Describe:input_type -> nightjar.plugin.v1.DescribeRequest
-	4,  // 9: nightjar.plugin.v1.Notifier.Configure:input_type -> nightjar.plugin.v1.ConfigureRequest
-	7,  // 10: nightjar.plugin.v1.Notifier.CheckHealth:input_type -> nightjar.plugin.v1.CheckHealthRequest
-	11, // 11: nightjar.plugin.v1.Notifier.Notify:input_type -> nightjar.plugin.v1.NotifyRequest
-	13, // 12: nightjar.plugin.v1.Notifier.Stop:input_type -> nightjar.plugin.v1.StopRequest
-	3,  // 13: nightjar.plugin.v1.Notifier.Describe:output_type -> nightjar.plugin.v1.DescribeResponse
-	5,  // 14: nightjar.plugin.v1.Notifier.Configure:output_type -> nightjar.plugin.v1.ConfigureResponse
-	8,  // 15: nightjar.plugin.v1.Notifier.CheckHealth:output_type -> nightjar.plugin.v1.CheckHealthResponse
-	12, // 16: nightjar.plugin.v1.Notifier.Notify:output_type -> nightjar.plugin.v1.NotifyResponse
-	14, // 17: nightjar.plugin.v1.Notifier.Stop:output_type -> nightjar.plugin.v1.StopResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	0,  // 0: nightjar.plugin.v1.DescribeResponse.capabilities:type_name -> nightjar.plugin.v1.Capability
+	9,  // 1: nightjar.plugin.v1.ConfigureResponse.diagnostics:type_name -> nightjar.plugin.v1.Diagnostic
+	23, // 2: nightjar.plugin.v1.Event.start:type_name -> google.protobuf.Timestamp
+	23, // 3: nightjar.plugin.v1.Event.end:type_name -> google.protobuf.Timestamp
+	12, // 4: nightjar.plugin.v1.Event.box:type_name -> nightjar.plugin.v1.Box
+	14, // 5: nightjar.plugin.v1.Event.identity:type_name -> nightjar.plugin.v1.Identity
+	2,  // 6: nightjar.plugin.v1.Attachment.kind:type_name -> nightjar.plugin.v1.AttachmentKind
+	3,  // 7: nightjar.plugin.v1.Action.kind:type_name -> nightjar.plugin.v1.ActionKind
+	1,  // 8: nightjar.plugin.v1.NotifyRequest.phase:type_name -> nightjar.plugin.v1.Phase
+	13, // 9: nightjar.plugin.v1.NotifyRequest.event:type_name -> nightjar.plugin.v1.Event
+	15, // 10: nightjar.plugin.v1.NotifyRequest.attachments:type_name -> nightjar.plugin.v1.Attachment
+	16, // 11: nightjar.plugin.v1.NotifyRequest.actions:type_name -> nightjar.plugin.v1.Action
+	13, // 12: nightjar.plugin.v1.NotifyRequest.digest:type_name -> nightjar.plugin.v1.Event
+	4,  // 13: nightjar.plugin.v1.NotifyResponse.delivery_class:type_name -> nightjar.plugin.v1.DeliveryClass
+	24, // 14: nightjar.plugin.v1.NotifyResponse.retry_after:type_name -> google.protobuf.Duration
+	4,  // 15: nightjar.plugin.v1.TestResponse.delivery_class:type_name -> nightjar.plugin.v1.DeliveryClass
+	5,  // 16: nightjar.plugin.v1.Notifier.Describe:input_type -> nightjar.plugin.v1.DescribeRequest
+	7,  // 17: nightjar.plugin.v1.Notifier.Configure:input_type -> nightjar.plugin.v1.ConfigureRequest
+	10, // 18: nightjar.plugin.v1.Notifier.CheckHealth:input_type -> nightjar.plugin.v1.CheckHealthRequest
+	17, // 19: nightjar.plugin.v1.Notifier.Notify:input_type -> nightjar.plugin.v1.NotifyRequest
+	19, // 20: nightjar.plugin.v1.Notifier.Test:input_type -> nightjar.plugin.v1.TestRequest
+	21, // 21: nightjar.plugin.v1.Notifier.Stop:input_type -> nightjar.plugin.v1.StopRequest
+	6,  // 22: nightjar.plugin.v1.Notifier.Describe:output_type -> nightjar.plugin.v1.DescribeResponse
+	8,  // 23: nightjar.plugin.v1.Notifier.Configure:output_type -> nightjar.plugin.v1.ConfigureResponse
+	11, // 24: nightjar.plugin.v1.Notifier.CheckHealth:output_type -> nightjar.plugin.v1.CheckHealthResponse
+	18, // 25: nightjar.plugin.v1.Notifier.Notify:output_type -> nightjar.plugin.v1.NotifyResponse
+	20, // 26: nightjar.plugin.v1.Notifier.Test:output_type -> nightjar.plugin.v1.TestResponse
+	22, // 27: nightjar.plugin.v1.Notifier.Stop:output_type -> nightjar.plugin.v1.StopResponse
+	22, // [22:28] is the sub-list for method output_type
+	16, // [16:22] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_v1_notifier_proto_init() }
@@ -1056,8 +1759,8 @@ func file_v1_notifier_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_v1_notifier_proto_rawDesc), len(file_v1_notifier_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   13,
+			NumEnums:      5,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

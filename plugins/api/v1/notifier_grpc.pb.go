@@ -26,6 +26,7 @@ const (
 	Notifier_Configure_FullMethodName   = "/nightjar.plugin.v1.Notifier/Configure"
 	Notifier_CheckHealth_FullMethodName = "/nightjar.plugin.v1.Notifier/CheckHealth"
 	Notifier_Notify_FullMethodName      = "/nightjar.plugin.v1.Notifier/Notify"
+	Notifier_Test_FullMethodName        = "/nightjar.plugin.v1.Notifier/Test"
 	Notifier_Stop_FullMethodName        = "/nightjar.plugin.v1.Notifier/Stop"
 )
 
@@ -34,7 +35,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // Notifier delivers alerts over one channel. The host calls Describe, then Configure, then anything in any order and
-// at the same time; every call has a deadline, after which the host may kill the process.
+// at the same time; every call has a deadline, after which the host may kill the process. What a plugin may ask of
+// the host is the service Host (host.proto).
 type NotifierClient interface {
 	// Describe says what the plugin is. It must not depend on configuration.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
@@ -45,6 +47,9 @@ type NotifierClient interface {
 	CheckHealth(ctx context.Context, in *CheckHealthRequest, opts ...grpc.CallOption) (*CheckHealthResponse, error)
 	// Notify delivers one alert once. It is called again with the same delivery id when the outcome is not known.
 	Notify(ctx context.Context, in *NotifyRequest, opts ...grpc.CallOption) (*NotifyResponse, error)
+	// Test sends a message that says it is one, so that a person sees that the settings are right. Where it is not
+	// implemented the host calls Notify with an example.
+	Test(ctx context.Context, in *TestRequest, opts ...grpc.CallOption) (*TestResponse, error)
 	// Stop is the last call: finish what is under way within 5 s. The process is killed afterwards.
 	Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error)
 }
@@ -97,6 +102,16 @@ func (c *notifierClient) Notify(ctx context.Context, in *NotifyRequest, opts ...
 	return out, nil
 }
 
+func (c *notifierClient) Test(ctx context.Context, in *TestRequest, opts ...grpc.CallOption) (*TestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestResponse)
+	err := c.cc.Invoke(ctx, Notifier_Test_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *notifierClient) Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StopResponse)
@@ -112,7 +127,8 @@ func (c *notifierClient) Stop(ctx context.Context, in *StopRequest, opts ...grpc
 // for forward compatibility.
 //
 // Notifier delivers alerts over one channel. The host calls Describe, then Configure, then anything in any order and
-// at the same time; every call has a deadline, after which the host may kill the process.
+// at the same time; every call has a deadline, after which the host may kill the process. What a plugin may ask of
+// the host is the service Host (host.proto).
 type NotifierServer interface {
 	// Describe says what the plugin is. It must not depend on configuration.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
@@ -123,6 +139,9 @@ type NotifierServer interface {
 	CheckHealth(context.Context, *CheckHealthRequest) (*CheckHealthResponse, error)
 	// Notify delivers one alert once. It is called again with the same delivery id when the outcome is not known.
 	Notify(context.Context, *NotifyRequest) (*NotifyResponse, error)
+	// Test sends a message that says it is one, so that a person sees that the settings are right. Where it is not
+	// implemented the host calls Notify with an example.
+	Test(context.Context, *TestRequest) (*TestResponse, error)
 	// Stop is the last call: finish what is under way within 5 s. The process is killed afterwards.
 	Stop(context.Context, *StopRequest) (*StopResponse, error)
 	mustEmbedUnimplementedNotifierServer()
@@ -146,6 +165,9 @@ func (UnimplementedNotifierServer) CheckHealth(context.Context, *CheckHealthRequ
 }
 func (UnimplementedNotifierServer) Notify(context.Context, *NotifyRequest) (*NotifyResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Notify not implemented")
+}
+func (UnimplementedNotifierServer) Test(context.Context, *TestRequest) (*TestResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Test not implemented")
 }
 func (UnimplementedNotifierServer) Stop(context.Context, *StopRequest) (*StopResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Stop not implemented")
@@ -243,6 +265,24 @@ func _Notifier_Notify_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Notifier_Test_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NotifierServer).Test(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Notifier_Test_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NotifierServer).Test(ctx, req.(*TestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Notifier_Stop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StopRequest)
 	if err := dec(in); err != nil {
@@ -283,6 +323,10 @@ var Notifier_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Notify",
 			Handler:    _Notifier_Notify_Handler,
+		},
+		{
+			MethodName: "Test",
+			Handler:    _Notifier_Test_Handler,
 		},
 		{
 			MethodName: "Stop",

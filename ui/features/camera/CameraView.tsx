@@ -1,8 +1,9 @@
 "use client";
-import { ArrowLeft, CalendarRange, Cctv, Maximize, Volume2, VolumeX } from "lucide-react";
+import { ArrowLeft, CalendarRange, Cctv, Maximize, ScanSearch, Spline, Volume2, VolumeX } from "lucide-react";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { type ReactNode, useCallback, useRef, useState } from "react";
+import { CameraProblems } from "@/components/CameraProblems";
 import { HeaderSlot } from "@/components/HeaderSlot";
 import { StatusDot } from "@/components/LiveVideo";
 import { LiveWithFallback } from "@/components/LiveWithFallback";
@@ -13,7 +14,7 @@ import { useBootstrap } from "@/hooks/use-bootstrap";
 import { useHotkeys } from "@/hooks/use-hotkeys";
 import type { Camera, StreamRole } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { cameraHref, timelineHref } from "@/lib/links";
+import { cameraHref, motionHref, timelineHref, zonesHref } from "@/lib/links";
 import type { LiveState } from "@/lib/player/live-controller";
 import { liveText } from "@/lib/player/live-text";
 import { now } from "@/lib/time/clock";
@@ -93,12 +94,21 @@ function Loaded({ camera, cameras, aside }: { camera: Camera; cameras: Camera[];
         </div>
       </div>
       <aside aria-label={`About ${camera.name}`} className="flex shrink-0 flex-col border-line bg-surface max-md:border-t md:w-72 md:border-l lg:w-80">
-        <div className="p-3">
-          <Link href={timelineHref({ camera: camera.id, t: now() - 60_000, play: true })} prefetch={false} aria-keyshortcuts="t" className={buttonClass({ className: "w-full" })}>
+        <div className="grid grid-cols-2 gap-2 p-3">
+          <Link href={timelineHref({ camera: camera.id, t: now() - 60_000, play: true })} prefetch={false} aria-keyshortcuts="t" className={buttonClass({ className: "col-span-2" })}>
             <CalendarRange aria-hidden />
             Recordings in the timeline
           </Link>
+          <Link href={motionHref(camera.id)} prefetch={false} className={buttonClass({})}>
+            <ScanSearch aria-hidden />
+            Motion search
+          </Link>
+          <Link href={zonesHref(camera.id)} prefetch={false} className={buttonClass({})}>
+            <Spline aria-hidden />
+            Zones
+          </Link>
         </div>
+        {camera.state === "online" && <CameraProblems camera={camera} />}
         <CameraSwitches camera={camera} />
         <CameraFacts camera={camera} playing={live.state.phase === "live" ? live.stream : undefined} />
         {aside}

@@ -2,6 +2,7 @@
 import { CircleSlash } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useState } from "react";
+import { ProblemBadge } from "@/components/CameraProblems";
 import { LiveVideo, StatusDot } from "@/components/LiveVideo";
 import { useMotion } from "@/hooks/use-motion";
 import type { Camera } from "@/lib/api/types";
@@ -34,6 +35,7 @@ export function Tile({ camera, index }: { camera: Camera; index: number }) {
           <span className="sr-only">{text.short}</span>
         </span>
         <span className="flex shrink-0 items-center gap-1">
+          {camera.state === "online" && <ProblemBadge camera={camera} />}
           <Objects camera={camera.id} />
           {camera.state !== "disabled" && !camera.recording && (
             <span className="inline-flex h-6 items-center gap-1 rounded-sm bg-black/65 px-2 text-xs text-detection">

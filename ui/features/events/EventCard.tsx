@@ -2,14 +2,16 @@
 import { Expand, Play } from "lucide-react";
 import Link from "next/link";
 import { useEffect, useRef } from "react";
+import { AlertBadge } from "@/components/AlertBadge";
 import { EventIcon } from "@/components/EventIcon";
+import { alertOf } from "@/lib/alerts";
 import type { NvrEvent } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
 import { eventHref } from "@/lib/links";
 import { clock } from "@/lib/time/zone";
 import { Ongoing } from "./EventRow";
 import { EventThumb } from "./EventThumb";
-import { eventLength, eventScore, eventTitle, severityEdge } from "./text";
+import { eventLength, eventScore, eventTitle, severityEdge, zoneNames } from "./text";
 
 interface EventCardProps {
   event: NvrEvent;
@@ -26,6 +28,8 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
   }, [focused]);
   const score = eventScore(event);
   const title = `${eventTitle(event)}, ${cameraName}`;
+  const alert = alertOf(event);
+  const zones = zoneNames(event);
   return (
     <li className="group relative overflow-hidden border-line bg-surface [contain-intrinsic-size:auto_220px] [content-visibility:auto] max-sm:border-b max-sm:[contain-intrinsic-size:auto_88px] sm:rounded-md sm:border" data-testid="event" data-event-id={event.id}>
       <Link ref={link} href={eventHref(event)} prefetch={false} className="block outline-offset-[-2px] max-sm:flex max-sm:gap-3 max-sm:p-3">
@@ -34,6 +38,7 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
           <span aria-hidden className="absolute inset-0 hidden place-items-center bg-black/35 group-hover:grid">
             <Play className="size-7 fill-white text-white" />
           </span>
+          {alert && <AlertBadge severity={alert} className="absolute left-1.5 top-1.5 max-sm:hidden" />}
         </span>
         <span className="relative block min-w-0 flex-1 sm:px-3 sm:py-2">
           <span aria-hidden className={cn("absolute inset-x-0 top-0 h-0.5 max-sm:hidden", severityEdge(event))} />
@@ -44,13 +49,19 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
             {score && <span className="ml-auto text-xs font-normal text-muted max-sm:mr-9">{score}</span>}
           </span>
           <span className="mt-0.5 flex items-center justify-between gap-2 text-xs text-muted">
-            <span className="truncate">{cameraName}</span>
+            <span className="truncate">
+              {cameraName}
+              {zones && ` · ${zones}`}
+            </span>
             <span className="shrink-0 max-sm:hidden">
               <When event={event} />
             </span>
           </span>
-          <span className="mt-0.5 block text-xs text-muted sm:hidden">
-            <When event={event} />
+          <span className="mt-0.5 flex items-center gap-2 text-xs text-muted sm:hidden">
+            <span className="min-w-0 truncate">
+              <When event={event} />
+            </span>
+            {alert && <AlertBadge severity={alert} className="ml-auto" />}
           </span>
         </span>
       </Link>

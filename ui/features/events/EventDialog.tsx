@@ -1,17 +1,23 @@
 "use client";
-import { ChevronLeft, ChevronRight, Download, Play } from "lucide-react";
+import { useQuery } from "@tanstack/react-query";
+import { ChevronLeft, ChevronRight, CircleHelp, Download, Play, Route } from "lucide-react";
 import Link from "next/link";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
+import { AlertBadge } from "@/components/AlertBadge";
 import { Button, buttonClass } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
+import { useBootstrap } from "@/hooks/use-bootstrap";
+import { alertOf, isQuiet, modeName, modeThen, ruleName } from "@/lib/alerts";
 import type { NvrEvent } from "@/lib/api/types";
-import { cn } from "@/lib/cn";
+import { cameraProblem, labelName, percent } from "@/lib/format";
 import { eventHref } from "@/lib/links";
-import { snapshotURL } from "@/lib/queries/events";
+import { verdictsQuery } from "@/lib/queries/alerts";
+import { eventQuery, snapshotURL } from "@/lib/queries/events";
 import { clock, dayLabel, isoDay } from "@/lib/time/zone";
+import { EventPicture, hasTrace } from "./EventPicture";
 import { Ongoing } from "./EventRow";
-import { EventThumb } from "./EventThumb";
-import { eventLength, eventScore, eventTitle } from "./text";
+import { eventLength, eventScore, eventTitle, zoneNames } from "./text";
+import { WhyPanel } from "./WhyPanel";
 
 interface EventDialogProps {
   event: NvrEvent | undefined;
@@ -23,8 +29,10 @@ interface EventDialogProps {
   hasOlder: boolean;
 }
 
-/** The large picture with what is known of the event; arrow keys go through the list. */
+/** The large picture with what is known of the event, and why it is an alert or none; arrow keys go through the list. */
 export function EventDialog({ event, cameraName, onClose, onMove, hasNewer, hasOlder }: EventDialogProps) {
+  const [why, setWhy] = useState(false);
+  const [traced, setTraced] = useState(true);
   return (
     <Dialog open={event !== undefined} onOpenChange={(open) => !open && onClose()} title={event ? `${eventTitle(event)} · ${cameraName}` : ""} className="sm:max-w-4xl">
       {event && (
@@ -34,66 +42,114 @@ export function EventDialog({ event, cameraName, onClose, onMove, hasNewer, hasO
             if (key.key === "ArrowRight" && hasOlder) onMove(1);
           }}
         >
-          <Picture key={event.id} event={event} />
-          <dl className="grid grid-cols-2 gap-x-6 gap-y-3 px-4 py-3 sm:grid-cols-4">
-            <Fact name="When">
-              {dayLabel(Date.parse(event.start))}, {clock(Date.parse(event.start))}
-            </Fact>
-            <Fact name="Length">{event.end ? eventLength(event, 0) : <Ongoing event={event} />}</Fact>
-            <Fact name="Certainty">{eventScore(event) ?? "–"}</Fact>
-            <Fact name="Moving">{event.stationary ? "Standing still" : "Yes"}</Fact>
-          </dl>
-          <div className="flex gap-2 border-t border-line px-4 py-3">
-            <Link href={eventHref(event)} prefetch={false} className={buttonClass({ variant: "primary" })}>
-              <Play className="fill-current" aria-hidden />
-              Play in timeline
-            </Link>
-            {event.has_snapshot && (
-              <a href={snapshotURL(event)} download={`${event.camera}-${isoDay(Date.parse(event.start))}-${clock(Date.parse(event.start)).replaceAll(":", "")}.jpg`} className={buttonClass({})}>
-                <Download aria-hidden />
-                <span className="max-sm:sr-only">Picture</span>
-              </a>
-            )}
-            <div className="flex-1" />
+          <Content key={event.id} listed={event} why={why} setWhy={setWhy} traced={traced} setTraced={setTraced}>
             <Button size="icon" aria-label="Newer event" disabled={!hasNewer} onClick={() => onMove(-1)}>
               <ChevronLeft aria-hidden />
             </Button>
             <Button size="icon" aria-label="Older event" disabled={!hasOlder} onClick={() => onMove(1)}>
               <ChevronRight aria-hidden />
             </Button>
-          </div>
+          </Content>
         </div>
       )}
     </Dialog>
   );
 }
 
-function Picture({ event }: { event: NvrEvent }) {
-  const [failed, setFailed] = useState(false);
-  const { box } = event;
-  if (!event.has_snapshot || failed) {
-    return (
-      <div className="grid aspect-video place-items-center bg-black text-muted">
-        <span className="flex flex-col items-center gap-2">
-          <EventThumb event={{ ...event, has_snapshot: false }} className="size-10" />
-          {failed ? "The picture could not be loaded." : "No picture was kept of this event."}
-        </span>
-      </div>
-    );
-  }
+interface ContentProps {
+  listed: NvrEvent;
+  why: boolean;
+  setWhy: (open: boolean) => void;
+  traced: boolean;
+  setTraced: (traced: boolean) => void;
+  children: ReactNode;
+}
+
+function Content({ listed, why, setWhy, traced, setTraced, children }: ContentProps) {
+  // The list leaves the path out; until it is here, what the list knows is shown.
+  const whole = useQuery(eventQuery(listed)).data;
+  const event = { ...listed, ...(whole && whole.revision >= listed.revision ? whole : {}) };
+  const areas = useBootstrap().data?.cameras.find((c) => c.id === event.camera)?.areas ?? [];
+  const id = useId();
+  const judged = event.severity !== undefined;
   return (
-    <div className="grid place-items-center bg-black">
-      <span className="relative block">
-        <img src={snapshotURL(event)} alt={`Snapshot: ${eventTitle(event)}`} onError={() => setFailed(true)} className="block max-h-[62dvh] max-w-full" />
-        {box && box.w > 0 && box.w < 1 && (
-          <span
-            aria-hidden
-            className={cn("absolute rounded-[2px] border-2", event.label === "person" ? "border-alert" : "border-detection")}
-            style={{ left: `${box.x * 100}%`, top: `${box.y * 100}%`, width: `${box.w * 100}%`, height: `${box.h * 100}%` }}
-          />
+    <>
+      <EventPicture event={event} areas={areas} traced={traced} />
+      <Facts event={event} />
+      <div className="flex flex-wrap gap-2 border-t border-line px-4 py-3 max-sm:gap-1.5 max-sm:px-3">
+        <Link href={eventHref(event)} prefetch={false} className={buttonClass({ variant: "primary" })}>
+          <Play className="fill-current" aria-hidden />
+          Play<span className="max-sm:sr-only"> in timeline</span>
+        </Link>
+        {judged && (
+          <Button aria-expanded={why} aria-controls={why ? id : undefined} variant={why ? "pressed" : "outline"} onClick={() => setWhy(!why)}>
+            <CircleHelp aria-hidden className="max-sm:hidden" />
+            Why?
+          </Button>
         )}
-      </span>
-    </div>
+        {hasTrace(event, areas) && event.has_snapshot && (
+          <Button aria-pressed={traced} aria-label="Show its way" title="Its way, and the zones and lines it met" variant={traced ? "pressed" : "outline"} onClick={() => setTraced(!traced)}>
+            <Route aria-hidden />
+            <span className="max-sm:sr-only">Way</span>
+          </Button>
+        )}
+        {event.has_snapshot && (
+          <a href={snapshotURL(event)} aria-label="Save the picture" download={`${event.camera}-${isoDay(Date.parse(event.start))}-${clock(Date.parse(event.start)).replaceAll(":", "")}.jpg`} className={buttonClass({})}>
+            <Download aria-hidden />
+            <span className="max-sm:sr-only">Picture</span>
+          </a>
+        )}
+        <span className="ml-auto flex gap-2 max-sm:gap-1.5">{children}</span>
+      </div>
+      {judged && why && <WhyPanel id={id} event={event} />}
+    </>
+  );
+}
+
+function Facts({ event }: { event: NvrEvent }) {
+  const zones = zoneNames(event);
+  const crossed = [...new Set((event.crossings ?? []).map((c) => `${labelName(c.line)} (${c.direction === "a_to_b" ? "a to b" : "b to a"})`))].join(", ");
+  const who = event.identity?.name?.trim();
+  const problem = event.kind === "camera" ? event.detail || cameraProblem(event.label).advice : undefined;
+  return (
+    <>
+      {problem && <p className="border-b border-line px-4 py-3">{problem}</p>}
+      <dl className="grid grid-cols-2 gap-x-6 gap-y-3 px-4 py-3 sm:grid-cols-4">
+        <Fact name="When">
+          {dayLabel(Date.parse(event.start))}, {clock(Date.parse(event.start))}
+        </Fact>
+        <Fact name="Length">{event.end ? eventLength(event, 0) : <Ongoing event={event} />}</Fact>
+        {eventScore(event) && <Fact name="Certainty">{eventScore(event)}</Fact>}
+        {event.kind === "object" && <Fact name="Moving">{event.stationary ? "Standing still" : "Yes"}</Fact>}
+        <AlertFacts event={event} />
+        {event.identity?.state && <Fact name="Recognised">{who ? [who, event.identity.similarity && percent(event.identity.similarity)].filter(Boolean).join(", ") : "Nobody known"}</Fact>}
+        {zones && <Fact name="Zones">{zones}</Fact>}
+        {crossed && <Fact name="Crossed">{crossed}</Fact>}
+        {event.max_speed ? <Fact name="Top speed">{Math.round(event.max_speed)} km/h</Fact> : null}
+      </dl>
+    </>
+  );
+}
+
+function AlertFacts({ event }: { event: NvrEvent }) {
+  const alert = alertOf(event);
+  const { data } = useQuery({ ...verdictsQuery(event), enabled: event.severity !== undefined && !event.mode });
+  const mode = modeThen(event, data?.verdicts);
+  if (!alert && !isQuiet(event)) return null;
+  return (
+    <>
+      <Fact name="Alert">
+        {alert ? (
+          <span className="flex flex-wrap items-center gap-x-2 gap-y-1">
+            <AlertBadge severity={alert} />
+            {(event.rules ?? []).map(ruleName).join(", ")}
+          </span>
+        ) : (
+          "None"
+        )}
+      </Fact>
+      {mode && <Fact name="Armed then">{modeName(mode)}</Fact>}
+    </>
   );
 }
 

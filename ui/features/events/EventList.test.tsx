@@ -34,6 +34,7 @@ beforeEach(async () => {
       asked(Object.fromEntries(searchParams));
       return HttpResponse.json(pages[Number(searchParams.get("cursor") ?? 0)]);
     }),
+    http.get("*/api/v1/events/:id", ({ params }) => HttpResponse.json(pages.flatMap((p) => p.items).find((e) => e.id === params.id))),
   );
   await api.refresh();
 });
@@ -100,6 +101,48 @@ describe("EventList", () => {
     expect(within(screen.getByRole("dialog")).getByText(/Car · Driveway/)).toBeTruthy();
   });
 
+  it("marks alerts, asks for them alone, and explains one rule by rule", async () => {
+    pages = [{ items: [mockEvent({ id: "a", severity: "high", rules: ["somebody_outside"], entered_zones: ["porch"], path: [{ x: 0.1, y: 0.2, time: "" }, { x: 0.3, y: 0.4, time: "" }] }), mockEvent({ id: "b", severity: "", rules: [] })] }];
+    server.use(
+      http.get("*/api/v1/events/:id/verdicts", () =>
+        HttpResponse.json({
+          severity: "high",
+          rules: ["somebody_outside"],
+          verdicts: [
+            { rule: "cars", severity: "low", alert: false, conditions: [{ name: "label", holds: false, detail: "person is not one of car." }] },
+            { rule: "somebody_outside", severity: "high", alert: true, conditions: [{ name: "mode", holds: true, detail: "the mode is night, and away, night is asked for." }] },
+          ],
+        }),
+      ),
+    );
+    renderPage(<EventList />);
+    const [first, second] = await cards();
+    expect(within(first!).getAllByText("High alert").length).toBeGreaterThan(0);
+    expect(within(second!).queryByTestId("alert-badge")).toBeNull();
+    await userEvent.click(await screen.findByRole("button", { name: "Alerts only" }));
+    expect(navigation.replace).toHaveBeenCalledWith("/events/?alerts=true", { scroll: false });
+
+    await userEvent.click(screen.getAllByRole("button", { name: /^Details of Person/ })[0]!);
+    const dialog = within(await screen.findByRole("dialog"));
+    await userEvent.click(dialog.getByRole("button", { name: "Why?" }));
+    const rules = await dialog.findAllByTestId("verdict");
+    expect(rules.map((r) => r.dataset.fired)).toEqual(["true", "false"]);
+    expect(rules[0]!.textContent).toContain("The mode was night; away or night is asked for.");
+    expect(rules[1]!.textContent).toContain("One condition (what it is) does not hold.");
+    expect(await dialog.findByText("Night")).toBeTruthy();
+    expect(dialog.getByText("Porch")).toBeTruthy();
+    expect(dialog.getByTestId("trace")).toBeTruthy();
+  });
+
+  it("names who was recognised, what is wrong with a camera, and sounds", async () => {
+    pages = [{ items: [mockEvent({ id: "a", identity: { state: "known", name: "Anna" } }), mockEvent({ id: "b", kind: "camera", label: "frozen" }), mockEvent({ id: "c", kind: "sound", label: "glass_breaking" })] }];
+    renderPage(<EventList />);
+    const titles = (await cards()).map((c) => c.textContent);
+    expect(titles[0]).toContain("Anna · Person");
+    expect(titles[1]).toContain("Picture frozen");
+    expect(titles[2]).toContain("Sound: glass breaking");
+  });
+
   it("says what to do when nothing matches", async () => {
     navigation.search = "label=bus";
     pages = [{ items: [] }];
@@ -127,6 +170,13 @@ describe("insertEvent", () => {
   it("keeps the order by start", () => {
     const ids = insertEvent(data, mockEvent({ id: "z", start: hour(5) })).pages[0]!.items.map((e) => e.id);
     expect(ids).toEqual(["a", "z"]);
+  });
+
+  it("knows alerts and zones", () => {
+    expect(matches({ alerts: "true" }, mockEvent({ severity: "low" }))).toBe(true);
+    expect(matches({ alerts: "true" }, mockEvent({ severity: "" }))).toBe(false);
+    expect(matches({ zones: "porch" }, mockEvent({ entered_zones: ["gate", "porch"] }))).toBe(true);
+    expect(matches({ zones: "porch" }, mockEvent())).toBe(false);
   });
 
   it("knows filters with several values and a span of time", () => {

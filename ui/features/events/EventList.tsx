@@ -39,6 +39,7 @@ export function EventList() {
     ArrowDown: () => setFocus(Math.min((events?.length ?? 0) - 1, focus + 1)),
     ArrowUp: () => setFocus(Math.max(0, focus - 1)),
     Enter: () => setOpen(events?.[focus]?.id),
+    a: () => router.replace(filterHref({ ...filter, alerts: filter.alerts ? undefined : "true" }), { scroll: false }),
     p: () => events?.[focus] && router.push(eventHref(events[focus])),
   });
 
@@ -53,7 +54,7 @@ export function EventList() {
       ) : !events ? (
         <ListSkeleton />
       ) : events.length === 0 ? (
-        <Empty filtered={filtered} clear={() => router.replace("/events/")} />
+        <Empty filtered={filtered} alerts={filter.alerts === "true"} clear={() => router.replace("/events/")} />
       ) : (
         <>
           <Days events={events} render={(event, i) => <EventCard key={event.id} event={event} cameraName={name(event.camera)} focused={i === focus} onOpen={() => setOpen(event.id)} />} />
@@ -118,11 +119,11 @@ function More({ query }: { query: { hasNextPage: boolean; isFetchingNextPage: bo
   );
 }
 
-function Empty({ filtered, clear }: { filtered: boolean; clear: () => void }) {
+function Empty({ filtered, alerts, clear }: { filtered: boolean; alerts: boolean; clear: () => void }) {
   if (filtered) {
     return (
-      <Notice icon={FilterX} title="No event matches these filters" className="flex-1" action={<Button onClick={clear}>Clear filters</Button>}>
-        New ones that match appear here by themselves.
+      <Notice icon={FilterX} title={alerts ? "No alert matches these filters" : "No event matches these filters"} className="flex-1" action={<Button onClick={clear}>Clear filters</Button>}>
+        New ones that match appear here by themselves.{alerts && " The details of any event say under “Why?” what kept it from being an alert."}
       </Notice>
     );
   }

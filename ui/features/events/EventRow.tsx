@@ -1,6 +1,8 @@
 "use client";
 import Link from "next/link";
+import { AlertBadge } from "@/components/AlertBadge";
 import { EventIcon } from "@/components/EventIcon";
+import { alertOf } from "@/lib/alerts";
 import { useClock } from "@/hooks/use-clock";
 import type { NvrEvent } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
@@ -12,6 +14,7 @@ import { eventLength, eventScore, eventTitle, severityEdge } from "./text";
 /** Compact row of the rails: picture, what, where, when. A click plays it. */
 export function EventRow({ event, cameraName }: { event: NvrEvent; cameraName?: string }) {
   const score = eventScore(event);
+  const alert = alertOf(event);
   return (
     <Link href={eventHref(event)} prefetch={false} className="relative flex gap-2.5 border-b border-line py-2 pl-3 pr-2 outline-offset-[-2px] hover:bg-raised">
       <span aria-hidden className={cn("absolute inset-y-0 left-0 w-[3px]", severityEdge(event))} />
@@ -25,8 +28,11 @@ export function EventRow({ event, cameraName }: { event: NvrEvent; cameraName?: 
           </span>
           {score && <span className="text-xs font-normal text-muted">{score}</span>}
         </span>
-        <span className="mt-0.5 block truncate text-xs text-muted">
-          {dateTime(Date.parse(event.start))} · {event.end ? eventLength(event, 0) : <Ongoing event={event} />}
+        <span className="mt-0.5 flex items-center gap-2 text-xs text-muted">
+          <span className="min-w-0 truncate">
+            {dateTime(Date.parse(event.start))} · {event.end ? eventLength(event, 0) : <Ongoing event={event} />}
+          </span>
+          {alert && <AlertBadge severity={alert} className="ml-auto" />}
         </span>
       </span>
     </Link>

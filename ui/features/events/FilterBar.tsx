@@ -1,11 +1,11 @@
 "use client";
-import { X } from "lucide-react";
+import { AudioLines, Cctv, Siren, X } from "lucide-react";
 import { EventIcon } from "@/components/EventIcon";
 import { Button } from "@/components/ui/button";
 import { Chip } from "@/components/ui/chip";
 import { Select } from "@/components/ui/select";
 import type { Bootstrap } from "@/lib/api/types";
-import { labelName } from "@/lib/format";
+import { isObjectLabel, labelName } from "@/lib/format";
 import type { EventFilter } from "@/lib/queries/events";
 import { now } from "@/lib/time/clock";
 import { addDays, dayLabel, dayStart, isoDay, parseDay } from "@/lib/time/zone";
@@ -23,7 +23,7 @@ interface FilterBarProps {
 
 export function FilterBar({ boot, filter, onChange }: FilterBarProps) {
   const chosen = filter.label?.split(",") ?? [];
-  const labels = [...FIRST.filter((l) => boot.labels.includes(l)), ...boot.labels.filter((l) => !FIRST.includes(l))];
+  const labels = [...FIRST.filter((l) => boot.labels.includes(l)), ...boot.labels.filter((l) => !FIRST.includes(l) && isObjectLabel(l))];
   const shown = [...new Set([...labels.slice(0, MAX_LABELS), ...chosen])];
   const more = labels.filter((l) => !shown.includes(l));
   const active = Object.values(filter).some(Boolean);
@@ -41,6 +41,11 @@ export function FilterBar({ boot, filter, onChange }: FilterBarProps) {
         </Select>
       )}
       <DaySelect filter={filter} set={set} />
+      <Chip pressed={filter.alerts === "true"} onClick={() => set({ alerts: filter.alerts ? undefined : "true" })}>
+        <Siren className="size-4" aria-hidden />
+        Alerts only
+      </Chip>
+      <ZoneSelect boot={boot} filter={filter} set={set} />
       {shown.map((label) => (
         <Chip key={label} pressed={chosen.includes(label)} onClick={() => set({ label: toggled(filter.label, label) })}>
           <EventIcon event={{ kind: "object", label }} />
@@ -61,6 +66,14 @@ export function FilterBar({ boot, filter, onChange }: FilterBarProps) {
         <EventIcon event={{ kind: "motion", label: "" }} />
         Motion
       </Chip>
+      <Chip pressed={filter.kind === "sound"} onClick={() => set({ kind: filter.kind === "sound" ? undefined : "sound" })}>
+        <AudioLines className="size-4" aria-hidden />
+        Sounds
+      </Chip>
+      <Chip pressed={filter.kind === "camera"} onClick={() => set({ kind: filter.kind === "camera" ? undefined : "camera" })}>
+        <Cctv className="size-4" aria-hidden />
+        Camera trouble
+      </Chip>
       {active && (
         <Button variant="ghost" onClick={() => onChange({})}>
           <X aria-hidden />
@@ -68,6 +81,24 @@ export function FilterBar({ boot, filter, onChange }: FilterBarProps) {
         </Button>
       )}
     </div>
+  );
+}
+
+/** Zones of the chosen cameras, as far as the server tells them, and always the one that is chosen. */
+function ZoneSelect({ boot, filter, set }: { boot: Bootstrap; filter: EventFilter; set: (change: EventFilter) => void }) {
+  const cameras = boot.cameras.filter((c) => !filter.camera || c.id === filter.camera);
+  const known = cameras.flatMap((c) => c.areas ?? []).filter((area) => area.kind === "zone");
+  const names = [...new Set([...known.map((zone) => zone.name), ...(filter.zones ? [filter.zones] : [])])].sort();
+  if (names.length === 0) return null;
+  return (
+    <Select label="Zone" value={filter.zones ?? ""} onChange={(e) => set({ zones: e.target.value || undefined })} className="max-w-40 shrink-0">
+      <option value="">Any zone</option>
+      {names.map((name) => (
+        <option key={name} value={name}>
+          {name.includes(",") ? name : labelName(name)}
+        </option>
+      ))}
+    </Select>
   );
 }
 

@@ -1,7 +1,7 @@
 import type { EventFilter } from "@/lib/queries/events";
 import { withQuery } from "@/lib/base";
 
-const keys = ["camera", "label", "kind", "from", "to"] as const;
+const keys = ["camera", "label", "kind", "alerts", "zones", "person", "from", "to"] as const;
 
 /** The address is the filter: it can be shared and survives a reload. */
 export function filterFrom(params: { get(key: string): string | null }): EventFilter {

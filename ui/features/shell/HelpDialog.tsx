@@ -9,6 +9,8 @@ const groups: { title: string; keys: [string[], string][] }[] = [
       [["g", "l"], "Live view"],
       [["g", "t"], "Timeline"],
       [["g", "e"], "Events"],
+      [["g", "m"], "Motion search"],
+      [["g", "f"], "Faces"],
       [["g", "x"], "Exports and kept footage"],
       [["g", "s"], "System"],
       [["g", "a"], "API reference"],
@@ -45,8 +47,30 @@ const groups: { title: string; keys: [string[], string][] }[] = [
     ],
   },
   {
+    title: "Unknown faces",
+    keys: [
+      [["↑", "↓"], "Move through the groups"],
+      [["←", "→"], "Move through the faces of a group"],
+      [["X"], "Choose this face"],
+      [["Enter"], "Say who it is"],
+      [["Y"], "It is who is suggested"],
+      [["D"], "Dismiss"],
+      [["U"], "Undo the dismissal"],
+    ],
+  },
+  {
+    title: "Corners of an area",
+    keys: [
+      [["Tab"], "Next corner"],
+      [["←", "→"], "Move it, with Shift further"],
+      [["Insert"], "Add a corner after it"],
+      [["Delete"], "Remove it"],
+    ],
+  },
+  {
     title: "Events",
     keys: [
+      [["A"], "Alerts only"],
       [["↑", "↓"], "Move through the list"],
       [["Enter"], "Show details"],
       [["P"], "Play in the timeline"],

@@ -8,12 +8,14 @@ import { useSystem } from "@/hooks/use-system";
 import { bytes } from "@/lib/format";
 import { cn } from "@/lib/cn";
 import { clock, dayName, zoneName } from "@/lib/time/zone";
+import { ModeControl } from "./ModeControl";
 
 /** Right end of the top bar: is the data live, how full is the disk, what time is it at the site. */
 export function StatusBar() {
   return (
     <div className="flex shrink-0 items-center gap-2">
       <Away />
+      <ModeControl />
       <Storage />
       <Clock />
     </div>

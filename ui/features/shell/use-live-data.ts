@@ -5,7 +5,8 @@ import { realtime, useTopic } from "@/hooks/use-realtime";
 import { useMotion } from "@/hooks/use-motion";
 import type { Topics } from "@/lib/api/types";
 import { putCamera, refetchCameras } from "@/lib/queries/cameras";
-import { putEvent, refetchEvents } from "@/lib/queries/events";
+import { putEvent, refetchEvents, refetchTodaysAlerts } from "@/lib/queries/events";
+import { refetchMode } from "@/lib/queries/alerts";
 import { refetchSystem } from "@/lib/queries/system";
 import { refetchTimeline, refetchToday } from "@/lib/queries/timeline";
 
@@ -20,7 +21,7 @@ export function useLiveData(): void {
   useEffect(() => {
     realtime.start();
     const off = realtime.onResync(() => {
-      void Promise.all([refetchCameras(client), refetchEvents(client), refetchTimeline(client), refetchSystem(client)]);
+      void Promise.all([refetchCameras(client), refetchEvents(client), refetchTimeline(client), refetchSystem(client), refetchMode(client)]);
     });
     return () => {
       off();
@@ -40,7 +41,7 @@ export function useLiveData(): void {
         if (phase === "update" || timer.current !== undefined) return;
         timer.current = setTimeout(() => {
           timer.current = undefined;
-          void refetchToday(client);
+          void Promise.all([refetchToday(client), refetchTodaysAlerts(client)]);
         }, TIMELINE_DEBOUNCE_MS);
       },
       [client],

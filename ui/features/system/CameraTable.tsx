@@ -4,7 +4,7 @@ import { StatusDot } from "@/components/LiveVideo";
 import { useClock } from "@/hooks/use-clock";
 import type { Camera } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
-import { bitrate, streamSummary } from "@/lib/format";
+import { bitrate, cameraProblem, streamSummary } from "@/lib/format";
 import { cameraHref } from "@/lib/links";
 import { duration } from "@/lib/time/duration";
 import { Section } from "@/components/Section";
@@ -37,6 +37,11 @@ export function CameraTable({ cameras }: { cameras: Camera[] }) {
                 {camera.since && now > 0 && ` ${duration(now - Date.parse(camera.since))}`}
               </span>
               <span className="min-w-0 truncate text-xs text-muted max-md:col-span-2 max-md:col-start-2">
+                {camera.state === "online" && camera.problems?.map((p) => (
+                  <span key={p.problem} title={p.detail} className="mr-2 text-detection">
+                    {cameraProblem(p.problem).title}
+                  </span>
+                ))}
                 {camera.state === "online" ? [main && streamSummary(main), rate > 0 && bitrate(rate)].filter(Boolean).join(" · ") : camera.reason}
               </span>
               <span className="text-xs text-muted max-md:col-span-2 max-md:col-start-2">

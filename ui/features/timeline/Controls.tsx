@@ -1,11 +1,13 @@
 "use client";
-import { Camera as CameraIcon, Columns2, Maximize, Radio, SkipBack, SkipForward, Volume2, VolumeX } from "lucide-react";
+import { Camera as CameraIcon, Columns2, Maximize, Radio, ScanSearch, SkipBack, SkipForward, Volume2, VolumeX } from "lucide-react";
+import Link from "next/link";
 import { useSyncExternalStore } from "react";
 import { HeaderSlot } from "@/components/HeaderSlot";
-import { Button } from "@/components/ui/button";
+import { Button, buttonClass } from "@/components/ui/button";
 import { Select } from "@/components/ui/select";
 import type { Camera } from "@/lib/api/types";
 import { cn } from "@/lib/cn";
+import { motionHref } from "@/lib/links";
 import { DayPicker } from "./DayPicker";
 import type { Selection } from "./selection";
 import type { Session } from "./session";
@@ -35,6 +37,7 @@ export function Controls({ session, selection, cameras, camera, jump, picture, o
         <CameraIcon aria-hidden />
         <span className="md:max-lg:sr-only">Save picture</span>
       </Button>
+      <MotionLink session={session} camera={camera} phone={phone} />
       {onSync && (
         <Button title="Several cameras at the same time  S" aria-keyshortcuts="s" onClick={onSync} className={cn(phone && "flex-1")}>
           <Columns2 aria-hidden />
@@ -97,5 +100,17 @@ function CameraSelect({ cameras, camera, session, className }: { cameras: Camera
         </option>
       ))}
     </Select>
+  );
+}
+
+/** The search looks back from the time one is at. */
+function MotionLink({ session, camera, phone }: { session: Session; camera: Camera; phone: boolean }) {
+  const { mode } = useSyncExternalStore(session.subscribe, session.state, session.state);
+  const second = useSyncExternalStore(session.playhead.onSecond, session.playhead.second, session.playhead.second);
+  return (
+    <Link href={motionHref(camera.id, mode === "live" ? undefined : second)} prefetch={false} title="When something moved in a part of the picture" className={buttonClass({ className: cn(phone && "flex-1") })}>
+      <ScanSearch aria-hidden />
+      <span className={cn(phone ? "sr-only" : "md:max-lg:sr-only")}>Search motion</span>
+    </Link>
   );
 }

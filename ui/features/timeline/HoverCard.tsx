@@ -1,9 +1,10 @@
+import { AlertBadge } from "@/components/AlertBadge";
 import { gapLength, describe } from "./words";
 import { dateTime } from "@/lib/time/zone";
 import type { TimelineRow } from "@/lib/timeline/decode";
 import { snapshotURL } from "@/lib/queries/events";
 import type { Hit } from "./engine";
-import type { Mark } from "./paint";
+import type { AlertMark, HoldMark } from "./paint";
 import { PreviewPicture } from "./PreviewPicture";
 
 export interface Hover {
@@ -14,7 +15,9 @@ export interface Hover {
   row?: TimelineRow;
   hit?: Hit;
   /** what is kept here */
-  mark?: Mark;
+  mark?: HoldMark;
+  /** what lies here is an alert */
+  alert?: AlertMark;
 }
 
 const WIDTH = 208;
@@ -25,7 +28,7 @@ export function HoverCard({ hover, width }: { hover: Hover; width: number }) {
   const { hit, row, camera } = hover;
   const text = hit && row && describe(hit, row);
   const detail = hit?.what === "gap" ? hit.detail : hit?.what === "recorded" ? hit.damage?.detail : undefined;
-  const event = hit?.what === "event" && row?.events.kind[hit.index] === "object" ? row.events.id[hit.index] : undefined;
+  const event = hit?.what === "event" && row && row.events.kind[hit.index] !== "motion" && row.events.kind[hit.index] !== "sound" ? row.events.id[hit.index] : undefined;
   const picture = camera && hit && hit.what !== "gap" && hit.what !== "nothing" && !event;
   return (
     <>
@@ -54,6 +57,7 @@ export function HoverCard({ hover, width }: { hover: Hover; width: number }) {
         {text && <p className="text-fg">{text}</p>}
         {hit?.what === "gap" && <p className="text-muted">{gapLength(hit.start, hit.end)} without footage</p>}
         {detail && <p className="line-clamp-3 text-muted">{detail}</p>}
+        {hover.alert && <AlertBadge severity={hover.alert.severity} className="my-0.5" />}
         {hover.mark && <p className="text-info">{hover.mark.kind === "legal" ? "Legal hold" : hover.mark.kind === "export" ? "Kept for an export" : "Kept"}</p>}
       </div>
     </>

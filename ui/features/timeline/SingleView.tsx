@@ -16,6 +16,7 @@ import { SelectionBar } from "./SelectionBar";
 import { Session } from "./session";
 import { TimelineCanvas, zoomAround } from "./TimelineCanvas";
 import { useAddress } from "./use-address";
+import { useAlerts } from "./use-alerts";
 import { fpsOf, useSavePicture } from "./use-save-picture";
 import { useTimelineData } from "./use-timeline-data";
 import type { TimelineSlots } from "./TimelineView";
@@ -51,6 +52,7 @@ export function SingleView({ cameras, params, marks, selection, from, onSync, be
   const second = useSyncExternalStore(session.playhead.onSecond, session.playhead.second, session.playhead.second);
   const ids = useMemo(() => shown.map((c) => c.id), [shown]);
   const data = useTimelineData(ids, session.view, second);
+  const alerts = useAlerts(ids, session.view, data.rows, marks);
   useEffect(() => session.setFootage(data.nextFootage, !data.loading), [session, data.nextFootage, data.loading]);
   useEffect(() => session.follow(), [session]);
   const listed = params.get("cameras")?.split(",");
@@ -92,8 +94,8 @@ export function SingleView({ cameras, params, marks, selection, from, onSync, be
         <div className="shrink-0 border-t border-line md:max-h-[45%] md:overflow-y-auto">
           <TimelineCanvas
             cameras={shown}
-            rows={data.rows}
-            marks={marks}
+            rows={alerts.rows}
+            marks={alerts.marks}
             store={session.view}
             rowHeight={phone ? 46 : 34}
             labels={phone ? "inside" : "side"}

@@ -26,6 +26,7 @@ import { SyncTile } from "./SyncTile";
 import type { TimelineSlots } from "./TimelineView";
 import { TimelineCanvas, zoomAround } from "./TimelineCanvas";
 import { useWrittenAddress } from "./use-address";
+import { useAlerts } from "./use-alerts";
 import { useTimelineData } from "./use-timeline-data";
 import { PlayButton, SelectButton, SpeedSelect, ZoomButtons } from "./ViewButtons";
 import { WallClock } from "./WallClock";
@@ -49,6 +50,7 @@ export function SyncView({ cameras, params, chosen, marks, selection, from, onCh
   const state = useSyncExternalStore(player.subscribe, player.state, player.state);
   const second = useSyncExternalStore(playhead.onSecond, playhead.second, playhead.second);
   const data = useTimelineData(chosen, view, second);
+  const alerts = useAlerts(chosen, view, data.rows, marks);
   const shown = useMemo(() => chosen.map((id) => cameras.find((c) => c.id === id)).filter((c) => c !== undefined), [chosen, cameras]);
   useEffect(() => session.setFootage(chosen, data.nextFootage), [session, chosen, data.nextFootage]);
   const playFirst = useRef(params.get("play") === "1");
@@ -106,8 +108,8 @@ export function SyncView({ cameras, params, chosen, marks, selection, from, onCh
         <div className="shrink-0 border-t border-line md:max-h-[45%] md:overflow-y-auto">
           <TimelineCanvas
             cameras={shown}
-            rows={data.rows}
-            marks={marks}
+            rows={alerts.rows}
+            marks={alerts.marks}
             store={view}
             rowHeight={phone ? 46 : 34}
             labels={phone ? "inside" : "side"}

@@ -1,5 +1,6 @@
 // Puts bins on a canvas. Colours are fixed tokens (globals.css); height says the same as colour: the more severe, the taller.
 import type { HoldKind } from "@/lib/api/recording-types";
+import type { AlertSeverity } from "@/lib/api/types";
 import { addDays, clock, shortDay, zoneOffset } from "@/lib/time/zone";
 import { Severity, type TimelineRow } from "@/lib/timeline/decode";
 import { bins, Cover, DAY, ticks, xAt, type View } from "./engine";
@@ -7,11 +8,22 @@ import { bins, Cover, DAY, ticks, xAt, type View } from "./engine";
 export const AXIS = 24;
 
 /** Footage of a camera that is kept beyond retention. */
-export interface Mark {
+export interface HoldMark {
   from: number;
   to: number;
   kind: HoldKind;
 }
+
+/** An event that a rule made an alert. */
+export interface AlertMark {
+  from: number;
+  to: number;
+  kind: "alert";
+  severity: AlertSeverity;
+  event: string;
+}
+
+export type Mark = HoldMark | AlertMark;
 
 export interface Geometry {
   /** CSS pixels */
@@ -75,6 +87,7 @@ function paintRow(image: ImageData, row: TimelineRow, view: View, now: number, d
 /** A line over what is kept; legal holds have a thicker one with ends. */
 function paintMarks(context: CanvasRenderingContext2D, marks: readonly Mark[], view: View, top: number, dpr: number): void {
   for (const mark of marks) {
+    if (mark.kind === "alert") continue;
     const x0 = Math.max(-4, xAt(view, mark.from));
     const x1 = Math.min(view.width + 4, xAt(view, mark.to));
     if (x1 < 0 || x0 > view.width) continue;
@@ -85,6 +98,29 @@ function paintMarks(context: CanvasRenderingContext2D, marks: readonly Mark[], v
     if (!legal) continue;
     context.fillRect(x0, top, 2 * dpr, 7 * dpr);
     context.fillRect(x0 + width - 2 * dpr, top, 2 * dpr, 7 * dpr);
+  }
+}
+
+/** Half the width of a flag: the more an alert matters the larger it is. */
+const flag: Record<AlertSeverity, { ink: string; half: number }> = { high: { ink: "#ff5c5c", half: 5.5 }, normal: { ink: "#f0a93b", half: 4.5 }, low: { ink: "#5aa2f7", half: 3.5 } };
+
+/** A flag at the top where an alert began: a block's colour says what it was, the flag that someone is to be told. */
+function paintAlerts(context: CanvasRenderingContext2D, marks: readonly Mark[], view: View, top: number, dpr: number): void {
+  for (const mark of marks) {
+    if (mark.kind !== "alert") continue;
+    const { ink, half } = flag[mark.severity] ?? flag.normal;
+    const [x, r] = [xAt(view, mark.from), half * dpr];
+    if (x < -r || x > view.width + r) continue;
+    context.beginPath();
+    context.moveTo(x - r, top + dpr);
+    context.lineTo(x + r, top + dpr);
+    context.lineTo(x, top + dpr + 1.6 * r);
+    context.closePath();
+    context.fillStyle = ink;
+    context.strokeStyle = "#0a0c0f";
+    context.lineWidth = 3 * dpr;
+    context.stroke();
+    context.fill();
   }
 }
 
@@ -103,6 +139,7 @@ export function paint(context: CanvasRenderingContext2D, rows: (TimelineRow | un
     const top = Math.round(AXIS * g.dpr) + i * rowHeight;
     context.putImageData(image, 0, top);
     paintMarks(context, marks[i] ?? [], device, top, g.dpr);
+    paintAlerts(context, marks[i] ?? [], device, top, g.dpr);
   });
   paintAxis(context, rows.length, view, now, g);
 }

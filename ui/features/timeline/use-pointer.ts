@@ -7,7 +7,7 @@ import type { Playhead } from "@/lib/player/playhead";
 import { hit, timeAt, xAt } from "./engine";
 import { Gestures } from "./gestures";
 import type { Hover } from "./HoverCard";
-import { AXIS, type Mark } from "./paint";
+import { type AlertMark, AXIS, type HoldMark, type Mark } from "./paint";
 import type { Selection } from "./selection";
 import type { ViewStore } from "./view-store";
 
@@ -109,6 +109,9 @@ function hoverAt(target: CanvasTarget, x: number, y: number): Hover {
   const camera = rowAt(target, y) ?? target.cameras.find((c) => c.id === target.selected);
   const row = camera && target.rows.get(camera.id);
   const found = row ? hit(row, t, (3 * view.span) / view.width, now()) : undefined;
-  const mark = camera && target.marks?.get(camera.id)?.find((m) => t >= m.from && t < m.to);
-  return { x, t, y: y >= AXIS && camera ? AXIS + target.cameras.indexOf(camera) * target.rowHeight : 0, camera, row, hit: t > now() ? undefined : found, mark };
+  const marks = (camera && target.marks?.get(camera.id)) ?? [];
+  const mark = marks.find((m): m is HoldMark => m.kind !== "alert" && t >= m.from && t < m.to);
+  const id = found?.what === "event" ? row?.events.id[found.index] : undefined;
+  const alert = marks.find((m): m is AlertMark => m.kind === "alert" && m.event === id);
+  return { x, t, y: y >= AXIS && camera ? AXIS + target.cameras.indexOf(camera) * target.rowHeight : 0, camera, row, hit: t > now() ? undefined : found, mark, alert };
 }

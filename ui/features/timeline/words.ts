@@ -1,5 +1,6 @@
 // What lies at a place of the timeline, in words: for the card under the pointer, for the player, and for screen readers.
-import { gapName, labelName } from "@/lib/format";
+import type { EventKind } from "@/lib/api/types";
+import { cameraProblem, gapName, labelName, soundTitle } from "@/lib/format";
 import { now } from "@/lib/time/clock";
 import { duration } from "@/lib/time/duration";
 import { clock, clockRange, dateTime, dayLabel } from "@/lib/time/zone";
@@ -25,8 +26,13 @@ export function describe(found: Hit, row: TimelineRow): string | undefined {
   const { start, end, label, score, kind } = row.events;
   const i = found.index;
   const length = Number.isFinite(end[i]!) ? duration(end[i]! - start[i]!) : `${duration(now() - start[i]!)}, ongoing`;
-  const name = labelName(label[i] || kind[i]!);
+  const name = eventName(kind[i]!, label[i]!);
   return `${name}${score[i] ? ` ${score[i]} %` : ""} · ${clock(start[i]!)} · ${length}`;
+}
+
+function eventName(kind: EventKind, label: string): string {
+  if (kind === "camera") return cameraProblem(label).title;
+  return kind === "sound" ? soundTitle(label) : labelName(label || kind);
 }
 
 function describeBucket({ density }: TimelineRow, i: number): string | undefined {
@@ -52,7 +58,7 @@ export function spokenPlace(row: TimelineRow | undefined, t: number): string {
 
 function spoken(found: Hit | undefined, row: TimelineRow | undefined): string {
   if (!row || !found || found.what === "nothing") return "no recording";
-  if (found.what === "event") return `${labelName(row.events.label[found.index] ?? "event")}, recorded`;
+  if (found.what === "event") return `${eventName(row.events.kind[found.index]!, row.events.label[found.index] ?? "event")}, recorded`;
   if (found.what === "gap") return `no recording, ${gapSentence(found.reason, found.start, found.end)}`;
   return found.what === "density" ? (describeBucket(row, found.index) ?? "recorded") : "recorded";
 }

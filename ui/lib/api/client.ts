@@ -114,12 +114,13 @@ export class ApiClient {
     const headers: Record<string, string> = { Accept: "application/json, */*;q=0.5" };
     const authorization = this.authorization();
     if (authorization) headers.Authorization = authorization;
-    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const form = body instanceof FormData; // whose type carries a boundary that only the browser knows
+    if (body !== undefined && !form) headers["Content-Type"] = "application/json";
     try {
       return await this.fetcher(apiURL(path), {
         method,
         headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined || form ? body : JSON.stringify(body),
         credentials: "same-origin",
         signal,
       });

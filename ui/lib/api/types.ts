@@ -41,6 +41,34 @@ export interface Camera {
   recording: boolean;
   detecting: boolean;
   streams: Stream[];
+  /** what the configuration draws over its picture; absent on servers that do not tell */
+  areas?: Area[];
+  /** what is wrong with its pictures or its clock while it is online */
+  problems?: CameraProblem[] | null;
+}
+
+export interface CameraProblem {
+  problem: "black" | "frozen" | "covered" | "moved" | "blurred" | "slow" | "clock" | (string & {});
+  since: string;
+  /** one sentence for a person */
+  detail?: string;
+}
+
+/** [x, y] in fractions of the picture, from its top left corner. */
+export type Point = readonly [number, number];
+
+/** A zone, line or mask as it is configured. */
+export interface Area {
+  kind: "zone" | "line" | "motion_mask" | "object_mask";
+  /** empty for masks */
+  name: string;
+  points: Point[];
+  /** that count in it (or do not, in a mask); empty: all */
+  labels: string[] | null;
+  inertia?: number;
+  loitering_s?: number;
+  /** metres, of a zone's four sides */
+  lengths?: number[] | null;
 }
 
 export interface Detector {
@@ -63,7 +91,11 @@ export interface Bootstrap {
   detector: Detector;
 }
 
-export type EventKind = "object" | "motion" | "camera" | "manual";
+export type EventKind = "object" | "motion" | "camera" | "manual" | "sound";
+
+/** How much an alert matters; "" where an event is none. */
+export type AlertSeverity = "low" | "normal" | "high";
+export type Mode = "home" | "away" | "night";
 
 /** A box in fractions of the picture, origin top left. */
 export interface Box {
@@ -86,6 +118,77 @@ export interface NvrEvent {
   stationary: boolean;
   has_snapshot: boolean;
   revision: number;
+  severity?: AlertSeverity | "";
+  /** the rules that made it an alert */
+  rules?: string[] | null;
+  /** zones it was ever in, in the order it entered them */
+  entered_zones?: string[] | null;
+  crossings?: { line: string; direction: "a_to_b" | "b_to_a"; time: string }[] | null;
+  /** km/h, 0 where no zone measures it */
+  max_speed?: number;
+  /** arming mode when it began */
+  mode?: Mode | "";
+  identity?: Identity | null;
+  /** one sentence for a person: what is wrong with a camera's picture, for instance */
+  detail?: string;
+  /** where its bottom centre was; only where one event is asked for */
+  path?: { x: number; y: number; time: string }[] | null;
+}
+
+/** Who a person is taken to be. */
+export interface Identity {
+  /** unknown: seen well enough, and nobody of the library */
+  state?: "known" | "unknown" | (string & {});
+  person_id?: string;
+  name?: string;
+  /** 0 to 1 */
+  similarity?: number;
+}
+
+/** What each alert rule makes of an event. */
+export interface Verdicts {
+  severity: AlertSeverity | "";
+  rules: string[];
+  verdicts: Verdict[];
+}
+
+export interface Verdict {
+  rule: string;
+  severity: AlertSeverity;
+  alert: boolean;
+  conditions: Condition[];
+}
+
+export interface Condition {
+  name: "camera" | "label" | "zone" | "identity" | "mode" | "schedule" | "score" | "duration" | "cooldown" | (string & {});
+  holds: boolean;
+  detail: string;
+}
+
+/** Spans as columns, UTC ms. */
+interface SpanColumns {
+  start: number[];
+  end: number[];
+}
+
+export interface MotionSearch {
+  from: number;
+  to: number;
+  step_ms: number;
+  /** cells: share of the region that moved, at most over the span */
+  spans: SpanColumns & { cells: number[] };
+  unknown: SpanColumns;
+}
+
+export interface Heatmap {
+  from: number;
+  to: number;
+  step_ms: number;
+  columns: number;
+  rows: number;
+  /** steps with motion per cell, row by row */
+  counts: number[];
+  unknown: SpanColumns;
 }
 
 export interface EventPage {

@@ -7,8 +7,9 @@ export type Severity = (typeof Severity)[keyof typeof Severity];
 /** Labels that concern people are alerts; other objects are detections; the rest is background. */
 export function severityOf(kind: EventKind, label: string): Severity {
   if (kind === "motion") return Severity.motion;
-  if (kind === "manual") return Severity.detection;
-  if (kind === "camera") return Severity.none;
+  if (kind === "manual" || kind === "sound") return Severity.detection;
+  // That a camera was away is a gap of its recording already; a picture that shows nothing is not.
+  if (kind === "camera") return label === "offline" ? Severity.none : Severity.detection;
   return label === "person" || label === "face" ? Severity.alert : Severity.detection;
 }
 

@@ -37,6 +37,11 @@ func (o options) contestants(self string) []contestant {
 			return startNightjar(ctx, g, o.nightjar, url, dir, n)
 		}})
 	}
+	if o.nightjar != "" && o.model != "" {
+		all = append(all, contestant{withDetection, func(ctx context.Context, g *group, url, dir string, n int) error {
+			return startDetecting(ctx, g, o, url, dir, n)
+		}})
+	}
 	all = append(all,
 		contestant{"Recorder alone (Nightjar's ingest and recorder)", func(ctx context.Context, g *group, url, dir string, n int) error {
 			return g.start(command(ctx, dir, self, "-role", "recorder", "-url", url, "-dir", dir, "-n", strconv.Itoa(n), "-profile", o.profile))

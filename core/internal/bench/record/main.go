@@ -33,6 +33,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "where to record; default: a temporary directory")
 	flag.StringVar(&o.only, "only", "", "comma-separated recorders to run, of nightjar, recorder, ffmpeg, mediamtx")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the recorder alone")
+	flag.StringVar(&o.model, "model", "", "an ONNX model: Nightjar also runs with detection on every camera; a missed recording is an error then")
 	url := flag.String("url", "", "of the camera, for -role recorder")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -79,6 +80,7 @@ type options struct {
 	clip         string
 	dir          string
 	only         string
+	model        string
 	profile      string
 }
 

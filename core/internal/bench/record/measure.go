@@ -23,6 +23,7 @@ type sample struct {
 	pss   float64 // MB, all processes: shared pages are counted once
 	mbits float64 // recorded per second and camera
 	write float64 // bytes that went to the file system for each byte recorded: database and journals included
+	gaps  int     // intervals that Nightjar says it did not record
 	syncs float64 // files and directories forced to the device, per camera-hour; only the recorder alone tells
 }
 
@@ -45,7 +46,7 @@ func (o options) turn(ctx context.Context, c contestant, url string, n int) (sam
 		return sample{}, err
 	}
 	before, start := g.cpu(), time.Now()
-	bytes, wrote, syncs := recorded(dir), g.wrote(), syncsIn(dir)
+	bytes, wrote, syncs, gaps := recorded(dir), g.wrote(), syncsIn(dir), gapsIn(dir)
 	if err := sleep(ctx, o.length); err != nil {
 		return sample{}, err
 	}
@@ -56,6 +57,9 @@ func (o options) turn(ctx context.Context, c contestant, url string, n int) (sam
 	s.mbits = grown * 8 / 1e6 / took.Seconds() / float64(n)
 	s.write = float64(g.wrote()-wrote) / grown
 	s.syncs = float64(syncsIn(dir)-syncs) / (minutes / 60)
+	if s.gaps = gapsIn(dir) - gaps; c.name == withDetection && s.gaps > 0 {
+		return s, fmt.Errorf("%d recordings were missed: %s", s.gaps, tail(filepath.Join(dir, "log")))
+	}
 	if s.mbits < 2 {
 		return s, fmt.Errorf("only %.2f Mbit/s per camera were recorded: %s", s.mbits, tail(filepath.Join(dir, "log")))
 	}

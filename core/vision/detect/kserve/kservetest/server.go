@@ -43,11 +43,11 @@ type server struct {
 // Start serves m on a free port of this host until the test ends, and returns host:port.
 func Start(t testing.TB, m Model, opts ...grpc.ServerOption) string {
 	t.Helper()
-	var fd descriptorpb.FileDescriptorProto
-	if err := prototext.Unmarshal(descriptor, &fd); err != nil {
+	var set descriptorpb.FileDescriptorSet
+	if err := prototext.Unmarshal(descriptor, &set); err != nil {
 		t.Fatal(err)
 	}
-	file, err := protodesc.NewFile(&fd, &protoregistry.Files{})
+	file, err := protodesc.NewFile(set.GetFile()[0], &protoregistry.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,480 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nightjar-nvr/nightjar/core/nvr"
+	"github.com/nightjar-nvr/nightjar/core/store/dbsqlc"
+)
+
+// MaxFaceJPEG is the largest crop of a face in bytes.
+const MaxFaceJPEG = 32 << 10
+
+var (
+	errNoPerson = &nvr.Error{Code: nvr.CodeNotFound, Message: "this person does not exist, they may have been removed or merged"}
+	errNoFace   = &nvr.Error{Code: nvr.CodeNotFound, Message: "this face does not exist, it may have been removed or have expired"}
+)
+
+// AddPerson adds somebody without faces. CodeConflict: the name is taken, upper and lower case alike.
+func (s *Store) AddPerson(ctx context.Context, name string) (nvr.Person, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nvr.Person{}, fmt.Errorf("make person id: %w", err)
+	}
+	at, err := s.q.AddPerson(ctx, dbsqlc.AddPersonParams{ID: id, Name: name})
+	if err != nil {
+		return nvr.Person{}, taken(fmt.Errorf("add person: %w", err), name)
+	}
+	return nvr.Person{ID: id.String(), Name: name, CreatedAt: at.UTC()}, nil
+}
+
+// taken tells a person that a name is in use.
+func taken(err error, name string) error {
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "23505" {
+		return &nvr.Error{Code: nvr.CodeConflict, Err: err, Message: "there is a person called " + name + " already; choose another name, or merge the two"}
+	}
+	return refused(err)
+}
+
+// Persons returns everybody, by name.
+func (s *Store) Persons(ctx context.Context) ([]nvr.Person, error) {
+	rows, err := s.q.Persons(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list persons: %w", err)
+	}
+	out := make([]nvr.Person, len(rows))
+	for i, r := range rows {
+		out[i] = nvr.Person{ID: r.ID.String(), Name: r.Name, CreatedAt: r.CreatedAt.UTC(), Samples: int(r.Samples), Cover: r.Cover, Events: r.Events}
+		if r.Events > 0 {
+			out[i].LastSeen = r.LastSeen.UTC()
+		}
+	}
+	return out, nil
+}
+
+// RenamePerson renames a person, in their events too.
+func (s *Store) RenamePerson(ctx context.Context, id, name string) error {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return errNoPerson
+	}
+	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		n, err := q.RenamePerson(ctx, dbsqlc.RenamePersonParams{ID: u, Name: name})
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errNoPerson
+		}
+		return q.RenamePersonInEvents(ctx, dbsqlc.RenamePersonInEventsParams{PersonID: &u, Person: name})
+	})
+	if err != nil {
+		return taken(fmt.Errorf("rename person: %w", err), name)
+	}
+	return nil
+}
+
+// MergePersons makes the faces and events of others those of one person; the others are gone then.
+func (s *Store) MergePersons(ctx context.Context, into string, others []string) error {
+	all, err := parseIDs(append([]string{into}, others...), errNoPerson)
+	if err != nil {
+		return err
+	}
+	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		found, err := q.LockPersons(ctx, all)
+		if err != nil {
+			return err
+		}
+		if len(found) != len(all) {
+			return errNoPerson
+		}
+		name := ""
+		for _, f := range found {
+			if f.ID == all[0] {
+				name = f.Name
+			}
+		}
+		to, from := all[0], all[1:]
+		if err := q.MoveSamples(ctx, dbsqlc.MoveSamplesParams{IntoID: to, Ids: from}); err != nil {
+			return err
+		}
+		if err := q.MoveMatches(ctx, dbsqlc.MoveMatchesParams{IntoID: to, Ids: from}); err != nil {
+			return err
+		}
+		if err := q.MoveEvents(ctx, dbsqlc.MoveEventsParams{IntoID: to, Person: name, Ids: from}); err != nil {
+			return err
+		}
+		_, err = q.DeletePersons(ctx, from)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("merge persons: %w", err)
+	}
+	return nil
+}
+
+// DeletePerson forgets somebody: embeddings and pictures, also those of the inbox that turned out to be theirs, and the
+// name in events, whose people are strangers from then on.
+func (s *Store) DeletePerson(ctx context.Context, id string) error {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return errNoPerson
+	}
+	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		if err := q.ForgetPersonInEvents(ctx, &u); err != nil {
+			return err
+		}
+		n, err := q.DeletePersons(ctx, []uuid.UUID{u})
+		if err == nil && n == 0 {
+			err = errNoPerson
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete person: %w", err)
+	}
+	return nil
+}
+
+// AddFace stores a face and returns its id: that of the event's earlier face where there was one. Of an event only the best
+// face is kept, and none after a person was told whose it is: the id is empty for a face that was not stored.
+func (s *Store) AddFace(ctx context.Context, f nvr.FaceSample) (string, error) {
+	row := dbsqlc.AddFaceParams{
+		Source: string(f.Source), Camera: string(f.Camera), SeenAt: f.Seen, Embedding: packEmbedding(&f.Embedding),
+		Quality: f.Quality, Size: int32(min(f.Size, math.MaxInt32)), Crop: append([]byte{}, f.JPEG...),
+	}
+	var err error
+	if row.ID, err = uuid.NewV7(); err != nil {
+		return "", fmt.Errorf("make face id: %w", err)
+	}
+	for _, ref := range []struct {
+		to   **uuid.UUID
+		text string
+	}{{&row.PersonID, f.PersonID}, {&row.MatchedID, f.MatchedID}, {&row.DuplicateOf, f.DuplicateOf}, {&row.EventID, f.EventID}} {
+		if ref.text == "" {
+			continue
+		}
+		u, err := uuid.Parse(ref.text)
+		if err != nil {
+			return "", &nvr.Error{Code: nvr.CodeInvalid, Message: "face refers to " + ref.text + ", which is not an id"}
+		}
+		*ref.to = &u
+	}
+	ids, err := s.q.AddFace(ctx, row)
+	if err != nil {
+		return "", gone(fmt.Errorf("store face: %w", err))
+	}
+	if len(ids) == 0 {
+		return "", nil
+	}
+	return ids[0].String(), nil
+}
+
+// gone tells a reference to somebody who was removed meanwhile from other refusals.
+func gone(err error) error {
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "23503" {
+		return errNoPerson
+	}
+	return refused(err)
+}
+
+// KnownFaces returns the faces of everybody.
+func (s *Store) KnownFaces(ctx context.Context) ([]nvr.KnownFace, error) {
+	rows, err := s.q.LibraryFaces(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read face library: %w", err)
+	}
+	out := make([]nvr.KnownFace, len(rows))
+	for i, r := range rows {
+		out[i] = nvr.KnownFace{PersonID: r.PersonID.String(), Name: r.Name, Embedding: unpackEmbedding(r.Embedding)}
+	}
+	return out, nil
+}
+
+// PersonFaces returns the faces of one person without embeddings and pictures, the best first.
+func (s *Store) PersonFaces(ctx context.Context, person string) ([]nvr.FaceSample, error) {
+	u, err := uuid.Parse(person)
+	if err != nil {
+		return nil, errNoPerson
+	}
+	rows, err := s.q.PersonFaces(ctx, &u)
+	if err != nil {
+		return nil, fmt.Errorf("list faces of a person: %w", err)
+	}
+	out := make([]nvr.FaceSample, len(rows))
+	for i, r := range rows {
+		out[i] = nvr.FaceSample{
+			ID: r.ID.String(), PersonID: person, Source: nvr.FaceSource(r.Source), Camera: nvr.CameraID(r.Camera), EventID: idText(r.EventID),
+			Seen: r.SeenAt.UTC(), Quality: r.Quality, Size: int(r.Size),
+		}
+	}
+	return out, nil
+}
+
+// Inbox returns at most n faces that no person was given, the newest first, without their pictures. Those with MatchedID or
+// DuplicateOf are not to be shown.
+func (s *Store) Inbox(ctx context.Context, n int) ([]nvr.FaceSample, error) {
+	rows, err := s.q.InboxFaces(ctx, int32(min(n, math.MaxInt32)))
+	if err != nil {
+		return nil, fmt.Errorf("list unknown faces: %w", err)
+	}
+	out := make([]nvr.FaceSample, len(rows))
+	for i, r := range rows {
+		out[i] = nvr.FaceSample{
+			ID: r.ID.String(), MatchedID: idText(r.MatchedID), DuplicateOf: idText(r.DuplicateOf), Source: nvr.FaceEvent,
+			Camera: nvr.CameraID(r.Camera), EventID: idText(r.EventID), Seen: r.SeenAt.UTC(), Embedding: unpackEmbedding(r.Embedding),
+			Quality: r.Quality, Size: int(r.Size),
+		}
+	}
+	return out, nil
+}
+
+// Face returns one face with all there is.
+func (s *Store) Face(ctx context.Context, id string) (nvr.FaceSample, error) {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return nvr.FaceSample{}, errNoFace
+	}
+	return faceOf(s.q.FaceByID(ctx, u))
+}
+
+// FaceOfEvent returns the face that was kept of an event, CodeNotFound where there is none.
+func (s *Store) FaceOfEvent(ctx context.Context, event string) (nvr.FaceSample, error) {
+	u, err := uuid.Parse(event)
+	if err != nil {
+		return nvr.FaceSample{}, errNoFace
+	}
+	return faceOf(s.q.FaceByEvent(ctx, &u))
+}
+
+func faceOf(r dbsqlc.FaceSample, err error) (nvr.FaceSample, error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nvr.FaceSample{}, errNoFace
+	}
+	if err != nil {
+		return nvr.FaceSample{}, fmt.Errorf("read face: %w", err)
+	}
+	return nvr.FaceSample{
+		ID: r.ID.String(), PersonID: idText(r.PersonID), MatchedID: idText(r.MatchedID), DuplicateOf: idText(r.DuplicateOf),
+		Source: nvr.FaceSource(r.Source), Camera: nvr.CameraID(r.Camera), EventID: idText(r.EventID), Seen: r.SeenAt.UTC(),
+		Embedding: unpackEmbedding(r.Embedding), Quality: r.Quality, Size: int(r.Size), JPEG: r.Crop,
+	}, nil
+}
+
+// AssignFaces gives faces to a person, and their events the person's name. It returns how many faces there were.
+func (s *Store) AssignFaces(ctx context.Context, person string, ids []string) (int, error) {
+	p, err := parseIDs([]string{person}, errNoPerson)
+	if err != nil {
+		return 0, err
+	}
+	faces, err := parseIDs(ids, errNoFace)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		if locked, err := q.LockPersons(ctx, p); err != nil || len(locked) == 0 {
+			return errors.Join(err, errNoPerson)
+		}
+		events, err := q.AssignFaces(ctx, dbsqlc.AssignFacesParams{PersonID: p[0], Ids: faces})
+		if err != nil {
+			return err
+		}
+		n = len(events)
+		var set dbsqlc.IdentifyEventsParams
+		for _, e := range events {
+			if e != nil {
+				set.Ids, set.Persons, set.Similarities = append(set.Ids, *e), append(set.Persons, p[0]), append(set.Similarities, 1)
+			}
+		}
+		_, err = q.IdentifyEvents(ctx, set)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("assign faces: %w", err)
+	}
+	return n, nil
+}
+
+// IdentifyEvent gives one event a person, as somebody said.
+func (s *Store) IdentifyEvent(ctx context.Context, event, person string) error {
+	ids, err := parseIDs([]string{event, person}, errNoPerson)
+	if err != nil {
+		return err
+	}
+	_, err = s.q.IdentifyEvents(ctx, dbsqlc.IdentifyEventsParams{Ids: ids[:1], Persons: ids[1:], Similarities: []float32{1}})
+	if err != nil {
+		return fmt.Errorf("name the person of an event: %w", err)
+	}
+	return nil
+}
+
+// Rematch notes whose faces of the inbox turned out to be, or no longer are, and tells their events. It returns how many
+// events changed.
+func (s *Store) Rematch(ctx context.Context, matches []nvr.FaceMatch) (int64, error) {
+	var match dbsqlc.MatchFacesParams
+	var known dbsqlc.IdentifyEventsParams
+	var unmatch, unknown []uuid.UUID
+	for _, m := range matches {
+		id, err := uuid.Parse(m.SampleID)
+		if err != nil {
+			return 0, errNoFace
+		}
+		event, eventErr := uuid.Parse(m.EventID)
+		if m.PersonID == "" {
+			unmatch = append(unmatch, id)
+			if eventErr == nil {
+				unknown = append(unknown, event)
+			}
+			continue
+		}
+		person, err := uuid.Parse(m.PersonID)
+		if err != nil {
+			return 0, errNoPerson
+		}
+		match.Ids, match.Matched = append(match.Ids, id), append(match.Matched, person)
+		if eventErr == nil {
+			known.Ids, known.Persons, known.Similarities = append(known.Ids, event), append(known.Persons, person), append(known.Similarities, m.Similarity)
+		}
+	}
+	var changed int64
+	err := s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		if err := errors.Join(q.MatchFaces(ctx, match), q.UnmatchFaces(ctx, unmatch)); err != nil {
+			return err
+		}
+		n, err := q.IdentifyEvents(ctx, known)
+		if err != nil {
+			return err
+		}
+		more, err := q.UnidentifyEvents(ctx, unknown)
+		changed = n + more
+		return err
+	})
+	if err != nil {
+		return 0, gone(fmt.Errorf("note whose faces these are: %w", err))
+	}
+	return changed, nil
+}
+
+// DeleteFaces deletes faces and those that were hidden behind them. Events that were named by a deleted face of the library are
+// a stranger's again. It returns how many of the faces there were.
+func (s *Store) DeleteFaces(ctx context.Context, ids []string) (int, error) {
+	faces, err := parseIDs(ids, errNoFace)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		gone, err := q.DeleteFaces(ctx, faces)
+		if err != nil {
+			return err
+		}
+		n = len(gone)
+		var events []uuid.UUID
+		for _, g := range gone {
+			if g.PersonID != nil && g.EventID != nil {
+				events = append(events, *g.EventID)
+			}
+		}
+		_, err = q.UnidentifyEvents(ctx, events)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete faces: %w", err)
+	}
+	return n, nil
+}
+
+// ForgetUnknownFaces deletes the faces of the inbox that were seen before t, and the oldest beyond keep. It returns how many.
+func (s *Store) ForgetUnknownFaces(ctx context.Context, t time.Time, keep int) (int64, error) {
+	old, err := s.q.DeleteInboxBefore(ctx, t)
+	if err != nil {
+		return 0, fmt.Errorf("forget unknown faces: %w", err)
+	}
+	over, err := s.q.TrimInbox(ctx, int32(min(keep, math.MaxInt32)))
+	if err != nil {
+		return old, fmt.Errorf("forget unknown faces: %w", err)
+	}
+	return old + over, nil
+}
+
+// CountFaces counts.
+func (s *Store) CountFaces(ctx context.Context) (nvr.FaceCounts, error) {
+	c, err := s.q.CountFaces(ctx)
+	if err != nil {
+		return nvr.FaceCounts{}, fmt.Errorf("count faces: %w", err)
+	}
+	return nvr.FaceCounts{Persons: int(c.Persons), Samples: int(c.Samples), Inbox: int(c.Inbox)}, nil
+}
+
+func parseIDs(ids []string, missing error) ([]uuid.UUID, error) {
+	out := make([]uuid.UUID, len(ids))
+	for i, id := range ids {
+		u, err := uuid.Parse(id)
+		if err != nil {
+			return nil, missing
+		}
+		out[i] = u
+	}
+	return out, nil
+}
+
+func idText(u *uuid.UUID) string {
+	if u == nil {
+		return ""
+	}
+	return u.String()
+}
+
+func packEmbedding(e *nvr.Embedding) []byte {
+	b := make([]byte, 0, 4*len(e))
+	for _, v := range e {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+// unpackEmbedding takes what the table's check lets in: all of it.
+func unpackEmbedding(b []byte) (e nvr.Embedding) {
+	for i := range e {
+		if len(b) >= 4*(i+1) {
+			e[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+	}
+	return e
+}
+
+// personFilter is the condition for events of any of these persons, of anybody known, or of strangers.
+func personFilter(persons []string) (cond string, values []any) {
+	var ids []uuid.UUID
+	var parts []string
+	for _, p := range persons {
+		if u, err := uuid.Parse(p); err == nil {
+			ids = append(ids, u)
+		}
+	}
+	if len(ids) > 0 {
+		parts, values = append(parts, "person_id = ANY(?)"), append(values, ids)
+	}
+	if slices.Contains(persons, string(nvr.IdentityKnown)) {
+		parts = append(parts, "person_id IS NOT NULL")
+	}
+	if slices.Contains(persons, string(nvr.IdentityUnknown)) {
+		parts = append(parts, "identity = 'unknown'")
+	}
+	if len(parts) == 0 {
+		return "false", nil
+	}
+	return "(" + strings.Join(parts, " OR ") + ")", values
+}
