@@ -20,6 +20,7 @@ ORT_DIR := core/vision/detect/ort
 export NEXT_TELEMETRY_DISABLED := 1
 export NIGHTJAR_VERSITYGW := $(TOOLS)/versitygw-$(VERSITYGW_VERSION)
 # What the Python SDK is tested with; the name changes with its requirements.
+PYTHON ?= $(or $(wildcard /usr/bin/python3),python3)
 PYTHON_ENV := $(TOOLS)/python-$(shell sha256sum plugins/python/requirements.txt | cut -c1-8)
 export NIGHTJAR_PYTHON := $(PYTHON_ENV)/bin/python3
 export NIGHTJAR_FACE_MODELS ?= $(TOOLS)/face-models
@@ -103,8 +104,8 @@ face-models: ## fetch dlib's face models, so that the face tests measure instead
 python-sdk: $(PYTHON_ENV)
 $(PYTHON_ENV):
 	@echo "==> Python packages for the plugin SDK, once"
-	@rm -rf $@ && mkdir -p $(TOOLS) && python3 -m venv $@.tmp && $@.tmp/bin/python3 -m pip install -q --disable-pip-version-check -r plugins/python/requirements.txt \
-		&& mv $@.tmp $@ && python3 -m venv --upgrade $@
+	@rm -rf $@ && mkdir -p $(TOOLS) && $(PYTHON) -m venv $@.tmp && $@.tmp/bin/python3 -m pip install -q --disable-pip-version-check -r plugins/python/requirements.txt \
+		&& mv $@.tmp $@ && $(PYTHON) -m venv --upgrade $@
 
 # A real S3 server for the tests of the archive.
 .PHONY: s3-server

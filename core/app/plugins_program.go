@@ -23,6 +23,7 @@ type program struct {
 	name        string
 	version     string
 	path        string
+	dir         string // it may read; empty: its file alone
 	args        []string
 	sha256      string
 	trust       plugincatalog.Trust
@@ -44,7 +45,7 @@ func (p program) key() string {
 
 func (p program) config(id string, enabled bool, settings map[string]any) pluginhost.Config {
 	return pluginhost.Config{
-		ID: id, Path: p.path, Args: p.args, SHA256: p.sha256, Enabled: enabled, Settings: settings, Permissions: p.permissions,
+		ID: id, Path: p.path, Args: p.args, Dir: p.dir, SHA256: p.sha256, Enabled: enabled, Settings: settings, Permissions: p.permissions,
 		Limits: pluginhost.Limits{Memory: int64(p.limits.MemoryMB) << 20},
 	}
 }
@@ -54,7 +55,8 @@ func (p program) config(id string, enabled bool, settings map[string]any) plugin
 func (m *notifiers) resolve(ref string) (program, error) {
 	switch {
 	case filepath.IsAbs(ref):
-		return program{name: filepath.Base(ref), path: ref, trust: plugincatalog.TrustLocal}, nil
+		// A script brings its packages along, in the folder it lies in.
+		return program{name: filepath.Base(ref), path: ref, dir: filepath.Dir(ref), trust: plugincatalog.TrustLocal}, nil
 	case strings.Contains(ref, "."):
 		p, err := m.catalog.Resolve(ref)
 		if err != nil {
