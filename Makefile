@@ -92,8 +92,8 @@ test: test-deps s3-server python-sdk ort ui binary ## all tests: Go with the rac
 	@core/deploy/test.sh
 
 .PHONY: crash
-crash: ort ## the long crash tests of the recorder: power cuts, kills, slow and full disks (root)
-	@NIGHTJAR_SLOW=1 go test -count=1 -timeout 60m ./recorder/crash ./recorder/retention ./recorder/fsck ./core/internal/faults
+crash: ort ## the long crash tests of recorder and plugin host: power cuts, kills, slow and full disks (root)
+	@NIGHTJAR_SLOW=1 go test -count=1 -timeout 60m ./recorder/crash ./recorder/retention ./recorder/fsck ./core/internal/faults ./core/pluginhost
 
 .PHONY: face-models
 face-models: ## fetch dlib's face models, so that the face tests measure instead of only wiring

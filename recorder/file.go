@@ -23,6 +23,10 @@ const minSegment = 1900 * time.Millisecond
 // from minutes before; and with it a recording stays within the two hours that the index looks back.
 const maxSegment = 10 * time.Minute
 
+// maxSegmentBytes is the same in bytes: playback and export read a segment as a whole, 256 MiB at most, and what was recorded
+// beyond that could not be played at all.
+const maxSegmentBytes = 200 << 20
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // diskFile is a file that only grows.
@@ -263,6 +267,14 @@ func (f *openFile) segmentAge(at time.Duration) time.Duration {
 		return 0
 	}
 	return f.place(at) - f.rec.Segments[len(f.rec.Segments)-1].Start
+}
+
+// segmentBytes returns how long the segment being written is, without what waits for its part to be complete.
+func (f *openFile) segmentBytes() int64 {
+	if len(f.rec.Segments) == 0 {
+		return 0
+	}
+	return f.rec.Segments[len(f.rec.Segments)-1].Bytes
 }
 
 // close ends the recording and journals it. After a failed write it keeps what was written whole before.

@@ -187,6 +187,23 @@ func (r *Recorder) shifted(start time.Time, back time.Duration) {
 	})
 }
 
+// repeated tells that a run which begins at start records a time for which there are recordings already, because our clock
+// was set back by more than can be hidden.
+func (r *Recorder) repeated(start time.Time) {
+	r.mu.Lock()
+	end := r.lastEnd
+	r.mu.Unlock()
+	back := end.Sub(start)
+	if back <= maxShift {
+		return
+	}
+	r.tell(index.Gap{
+		Stream: r.stream.ID, Start: start.Add(-time.Microsecond), End: start, Reason: index.GapClock,
+		Detail: fmt.Sprintf("The clock was set back by %v; from here to %s there are pictures of two times, and one of them is played.",
+			back.Round(time.Second), end.Format("2006-01-02 15:04:05 MST")),
+	})
+}
+
 // resumed journals the gap between the last recording and a file that began at start and has its first part on disk.
 func (r *Recorder) resumed(start time.Time) {
 	r.mu.Lock()

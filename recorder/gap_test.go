@@ -87,6 +87,43 @@ func TestAReplayIsNotRecordedTwice(t *testing.T) {
 	}
 }
 
+func TestAClockSetBackByAnHourIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		back time.Duration
+		told bool
+	}{"by six minutes": {6 * time.Minute, true}, "by an hour": {time.Hour, true}, "ahead": {-time.Hour, false}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			clip := fmp4test.Scene(t, 4, "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-bf", "0", "-an")
+			b.feed(clip.Play(clip.Desc, epoch), 20*time.Second)
+			b.feed(clip.Play(clip.Desc, epoch.Add(20*time.Second-c.back)), 20*time.Second)
+			b.must(b.endRun())
+			recs, gaps := journal(t, b.lib)
+			if got := total(recs).Round(time.Second); got != 40*time.Second {
+				t.Errorf("recorded %v of 40 s", got)
+			}
+			var told []index.Gap
+			for _, g := range gaps {
+				if strings.Contains(g.Detail, "set back") {
+					told = append(told, g)
+				}
+			}
+			if (len(told) == 1) != c.told {
+				t.Fatalf("gaps %+v", gaps)
+			}
+			if !c.told {
+				return
+			}
+			g := told[0]
+			if g.Reason != index.GapClock || !strings.Contains(g.Detail, "pictures of two times") || g.End.Sub(g.Start) != time.Microsecond ||
+				(g.End.Sub(epoch)-(20*time.Second-c.back)).Abs() > 3*time.Second {
+				t.Errorf("gap %+v", g)
+			}
+			checkFiles(t, b.lib, recs)
+		})
+	}
+}
+
 func TestTheGapThatIsGoingOn(t *testing.T) {
 	b := newBench(t, nil)
 	r := b.r

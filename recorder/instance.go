@@ -207,16 +207,19 @@ func (i *instance) cut() error {
 	return nil
 }
 
-// endKeyless ends the run of a camera that has sent no key picture for too long; the next one begins another.
+// endKeyless ends the run of a camera that has sent no key picture for too long, or so much since the last one that nobody
+// could play it; the next one begins another.
 func (i *instance) endKeyless() error {
 	if i.file == nil {
 		return nil
 	}
-	if at, _ := i.mux.Last(); i.file.segmentAge(at) < maxSegment {
+	at, _ := i.mux.Last()
+	age := i.file.segmentAge(at)
+	if age < maxSegment && i.file.segmentBytes() < maxSegmentBytes {
 		return nil
 	}
 	err := i.endRun()
-	i.r.lost(i.lastLead.NTP, index.GapLoss, fmt.Sprintf("The camera sent no key picture for %v.", maxSegment))
+	i.r.lost(i.lastLead.NTP, index.GapLoss, fmt.Sprintf("The camera sent no key picture for %v.", age.Round(time.Second)))
 	if err != nil {
 		return err
 	}
@@ -283,6 +286,7 @@ func (i *instance) beginRun(u *media.AccessUnit) error {
 	if back := start.Sub(u.NTP); back > maxReplay {
 		i.r.shifted(start, back)
 	}
+	i.r.repeated(start)
 	i.running, i.overloaded, i.stalled = true, false, 0
 	i.origin = start
 	i.damage.intact = start

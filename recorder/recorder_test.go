@@ -275,13 +275,39 @@ func TestACameraWithoutKeyPictures(t *testing.T) {
 	checkFiles(t, b.lib, recs)
 }
 
+func TestASegmentThatNobodyCouldReadIsEnded(t *testing.T) {
+	b := newBench(t, nil)
+	clip := scene(t)
+	next := clip.Play(clip.Desc, epoch)
+	u := next()
+	big := &media.AccessUnit{Desc: u.Desc, Track: u.Track, PTS: u.PTS, DTS: u.DTS, NTP: u.NTP, Key: true, Payload: [][]byte{make([]byte, 1<<20)}}
+	frame := int64(clip.Desc.Tracks[u.Track].ClockRate / 15)
+	for n := range 230 { // a megabyte each, no key picture but the first
+		b.must(b.take([]*media.AccessUnit{big}))
+		again := *big
+		again.PTS, again.DTS, again.NTP, again.Key = big.PTS+frame, big.DTS+frame, big.NTP.Add(time.Second/15), false
+		big = &again
+		if !b.running && n < 190 {
+			t.Fatalf("the run ended after %d MB", n)
+		}
+	}
+	if b.running && b.file != nil {
+		t.Error("the segment goes on")
+	}
+	b.must(b.endRun())
+	recs, _ := journal(t, b.lib)
+	if len(recs) != 1 || recs[0].Bytes > 256<<20 {
+		t.Errorf("recordings %+v", recs)
+	}
+}
+
 func TestClockJumpsAndSilenceEndTheRun(t *testing.T) {
 	for name, c := range map[string]struct {
 		media, wall time.Duration // how far each jumps
 		reason      index.GapReason
 	}{
 		"clock ahead":         {0, time.Hour, index.GapClock},
-		"clock back":          {0, -time.Hour, ""},
+		"clock back":          {0, -time.Hour, index.GapClock},
 		"camera silent":       {20 * time.Second, 20 * time.Second, index.GapLoss},
 		"camera clock ahead":  {time.Hour, 0, ""},
 		"camera clock behind": {-time.Hour, 0, ""},
@@ -336,11 +362,10 @@ func TestManagerRecordsFromAHub(t *testing.T) {
 	for range 300 {
 		hub.Publish(next())
 	}
-	waitFor(t, func() bool { return len(m.Open(front)) == 1 && m.Statuses()[0].State == Recording })
-	open := m.Open(front)[0]
-	if open.Duration < time.Second || len(open.Segments) == 0 {
-		t.Errorf("open recording %+v", open)
-	}
+	waitFor(t, func() bool { // the first part is there before the rest
+		open := m.Open(front)
+		return len(open) == 1 && open[0].Duration >= time.Second && len(open[0].Segments) > 0 && m.Statuses()[0].State == Recording
+	})
 	m.SetEnabled("front", false)
 	waitFor(t, func() bool { return m.Statuses()[0].State == Disabled && hub.Readers() == 0 })
 	m.SetEnabled("front", true)

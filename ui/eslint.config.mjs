@@ -4,7 +4,7 @@ import ts from "typescript-eslint";
 
 // Direction of imports (house style): app → features → components, hooks → lib. A feature never imports another one, and
 // lib knows no React. One block per layer says what that layer must not see.
-const features = ["shell", "dashboard", "camera", "timeline", "events", "exports", "storage", "system", "api-docs", "auth", "motion", "zones", "faces"];
+const features = ["shell", "dashboard", "camera", "timeline", "events", "exports", "storage", "system", "api-docs", "auth", "motion", "zones", "plugins", "notify", "faces"];
 const forbid = (patterns) => ({ "no-restricted-imports": ["error", { patterns }] });
 const upwards = { group: ["@/app/*", "**/app/**"], message: "app imports everything; nothing imports app" };
 const react = { group: ["react", "react-dom", "react/*", "next", "next/*", "lucide-react", "radix-ui", "framer-motion", "framer-motion/*"], message: "lib holds no React: put hooks into hooks/ or a feature" };
@@ -40,5 +40,6 @@ export default ts.config(
   { files: ["lib/time/**", "**/*.test.{ts,tsx}", "test/**"], rules: { "no-restricted-properties": "off" } },
   { files: ["types.d.ts"], rules: { "no-restricted-syntax": "off" } },
   { files: ["**/*.test.{ts,tsx}", "test/**"], rules: { "no-restricted-imports": "off" } },
+  { files: ["public/*.js"], languageOptions: { globals: { self: "readonly", URL: "readonly", fetch: "readonly" } } },
   { files: ["**/*.mjs"], languageOptions: { globals: { process: "readonly", console: "readonly", Buffer: "readonly", URL: "readonly", setTimeout: "readonly", clearTimeout: "readonly", setInterval: "readonly", clearInterval: "readonly", document: "readonly", window: "readonly", localStorage: "readonly" } } },
 );

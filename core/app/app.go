@@ -234,7 +234,7 @@ func (a *App) buildDelivery() (err error) {
 	if a.jobs, err = a.newDispatcher(ids); err != nil {
 		return err
 	}
-	a.notifiers.changed = a.jobs.SetNotifiers
+	a.notifiers.changed, a.notifiers.routes = a.jobs.SetNotifiers, a.routes.Routes
 	a.people, err = a.newPeople()
 	return err
 }
@@ -286,7 +286,7 @@ func (a *App) buildHTTP() error {
 		Playback: a.record, Stills: a.record, Previews: a.record, Storage: a.record, Exports: exports{a.record}, Holds: holds{a.record}, SharedEvents: a.callbacks(),
 		Motion: a.motion, Alerts: a.arming, Deliveries: &desk{a.store, a.routes, a.cfg.Location()}, Faces: a.faces, Sound: a.ears,
 		Pictures: &pictures{detector: a.detect, events: a.events},
-		Live:     &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site, Plugins: a.notifiers, Notifiers: a.notifiers, Areas: areasOf(a.cfg.Cameras),
+		Live:     &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site, Plugins: a.notifiers, Notifiers: a.notifiers, Push: &browserPush{a.notifiers, a.store, a.routes}, Areas: areasOf(a.cfg.Cameras),
 	})
 	return err
 }
@@ -334,7 +334,8 @@ func (a *App) Run(ctx context.Context) error {
 		}
 	}
 	deliveries := stage{{name: "deliveries", run: after(a.jobs.Run, a.tables, 0)}}
-	deliveries = append(deliveries, part{name: "plugins", run: a.plugins.Run}, part{name: "notifiers", run: after(a.notifiers.Run, a.tables, 0)})
+	deliveries = append(deliveries, part{name: "plugins", run: a.plugins.Run}, part{name: "notifiers", run: after(a.notifiers.Run, a.tables, 0)},
+		part{name: "routes", run: after(a.routes.Run, a.tables, 0)})
 	front := stage{{name: "http", run: a.http.Run}, {name: "control socket", run: a.http.RunControl}}
 	if a.restream != nil {
 		front = append(front, part{name: "rtsp", run: a.restream.Run})

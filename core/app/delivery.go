@@ -2,13 +2,17 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,8 +35,9 @@ type routeBook struct {
 	// notifiers are those of the configuration file.
 	notifiers map[string]config.Notifier
 
-	mu  sync.Mutex // of changes
-	all atomic.Pointer[[]nvr.Route]
+	mu   sync.Mutex  // of changes
+	made []nvr.Route // as the database had them last
+	all  atomic.Pointer[[]nvr.Route]
 }
 
 func newRouteBook(cfg *config.Config, st *store.Store, log *slog.Logger) *routeBook {
@@ -73,6 +78,7 @@ func (b *routeBook) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.made = made
 	b.use(made)
 	for _, p := range route.CheckAll(b.Routes()) {
 		b.log.Warn("a route is not right", "route", p.Field, "reason", p.Message)
@@ -102,7 +108,50 @@ func (b *routeBook) PutRoute(ctx context.Context, r nvr.Route) error {
 	if len(problems) > 0 {
 		return &nvr.Error{Code: nvr.CodeInvalid, Message: problems[0].Field + ": " + problems[0].Message}
 	}
-	if err := b.store.PutRoute(ctx, r); err != nil {
+	if err := b.store.PutRoute(ctx, r, recipients(others, r.Notifier)); err != nil {
+		return err
+	}
+	return b.reload(ctx)
+}
+
+// recipients are all that routes tell by a notifier.
+func recipients(routes []nvr.Route, notifier string) (out []string) {
+	for _, r := range routes {
+		if r.Notifier != notifier || r.Disabled {
+			continue
+		}
+		if out = append(out, r.Recipients...); len(r.Recipients) == 0 {
+			out = append(out, "") // the notifier's default
+		}
+	}
+	return out
+}
+
+// reloadEvery is how soon a node hears of routes and notifiers that another one, on the same database, was told.
+const reloadEvery = 5 * time.Second
+
+// Run hears of what other nodes were told, until ctx ends.
+func (b *routeBook) Run(ctx context.Context) error {
+	tick := time.NewTicker(reloadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		if err := b.catchUp(ctx); err != nil && ctx.Err() == nil {
+			b.log.Debug("routes could not be compared with the database's", "err", err)
+		}
+	}
+}
+
+// catchUp reads the routes again where those of the database have changed.
+func (b *routeBook) catchUp(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	made, err := b.store.Routes(ctx)
+	if err != nil || reflect.DeepEqual(made, b.made) {
 		return err
 	}
 	return b.reload(ctx)
@@ -134,7 +183,14 @@ func (b *routeBook) DeleteRoute(ctx context.Context, id string) error {
 			return &nvr.Error{Code: nvr.CodeConflict, Message: "route " + r.ID + " escalates to this one; change that first"}
 		}
 	}
-	if err := b.store.DeleteRoute(ctx, id); err != nil {
+	others, notifier := slices.Clone(b.Routes()), ""
+	others = slices.DeleteFunc(others, func(r nvr.Route) bool {
+		if r.ID == id {
+			notifier = r.Notifier
+		}
+		return r.ID == id
+	})
+	if err := b.store.DeleteRoute(ctx, id, recipients(others, notifier)); err != nil {
 		return err
 	}
 	return b.reload(ctx)
@@ -211,10 +267,29 @@ func newQueue(cfg *config.Config, st *store.Store, log *slog.Logger) (jobs.Queue
 	return jobs.NewPostgres(st.Pool(), log)
 }
 
+// nodeName names this Nightjar among those on the same database, the same after each start: what one of them is telling must
+// not be taken back by the start of another. Its data directory is used by one process at a time.
+func nodeName(dataDir string) (string, error) {
+	path := filepath.Join(dataDir, "node.id")
+	b, err := os.ReadFile(path)
+	if name := strings.TrimSpace(string(b)); err == nil && name != "" {
+		return name, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read name of this node: %w", err)
+	}
+	name := "nightjar-" + strings.ToLower(rand.Text())
+	return name, writeSecret(path, []byte(name+"\n"))
+}
+
 // newDispatcher returns what works the queue for the named notifiers, and newPeople what hears of their recipients.
 func (a *App) newDispatcher(notifiers []string) (*jobs.Dispatcher, error) {
+	node, err := nodeName(a.cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
 	return jobs.NewDispatcher(a.queue, jobs.Options{
-		Store: a.store, Notifier: a.plugins, Snapshots: a.events, Notifiers: notifiers, Routes: a.routes.Routes, Zone: a.cfg.Location(),
+		Node: node, Store: a.store, Notifier: a.plugins, Snapshots: a.events, Notifiers: notifiers, Routes: a.routes.Routes, Zone: a.cfg.Location(),
 		CameraName: func(id nvr.CameraID) string {
 			if c, ok := a.cfg.Cameras[id]; ok {
 				return c.Name

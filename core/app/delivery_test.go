@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,25 @@ func TestRouteBook(t *testing.T) {
 		t.Error("removed what is not there, or in the file")
 	}
 
+	// Another node on the same database is told of one; it hears of it, and of its end.
+	other := newRouteBook(cfg, st, log)
+	if err := other.PutRoute(ctx, mine); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.catchUp(ctx); err != nil || len(b.Routes()) != 2 {
+		t.Errorf("%+v, %v", b.Routes(), err)
+	}
+	if err := other.DeleteRoute(ctx, "mine"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.catchUp(ctx); err != nil || len(b.Routes()) != 1 {
+		t.Errorf("%+v, %v", b.Routes(), err)
+	}
+	all := []nvr.Route{{Notifier: "hook", Recipients: []string{"a"}}, {Notifier: "hook"}, {Notifier: "hook", Disabled: true, Recipients: []string{"b"}}, {Notifier: "x", Recipients: []string{"c"}}}
+	if got := recipients(all, "hook"); !slices.Equal(got, []string{"a", ""}) {
+		t.Errorf("%q", got)
+	}
+
 	d := &desk{st, b, time.UTC}
 	if title, _, err := d.Preview(ctx, "{{.Label}}!", "", "new", ""); err != nil || title != "person!" {
 		t.Errorf("%q %v", title, err)
@@ -81,5 +101,21 @@ func TestRouteBook(t *testing.T) {
 	e := nvr.Event{ID: uuid.Must(uuid.NewV7()).String(), Camera: "front", Kind: nvr.EventObject, Label: "cat", Start: time.Now(), Revision: 1, Severity: nvr.SeverityLow}
 	if v := d.Explain(e); len(v) != 1 || v[0].Told || v[0].Why != "a cat, and person is asked for" {
 		t.Errorf("%+v", v)
+	}
+}
+
+// TestNodesHaveNames: one that starts must not take back what another is telling, and takes back its own.
+func TestNodesHaveNames(t *testing.T) {
+	dir := t.TempDir()
+	names := map[string]bool{}
+	for _, d := range []string{dir, dir, t.TempDir()} {
+		name, err := nodeName(d)
+		if err != nil || len(name) < 20 || len(name) > 100 {
+			t.Fatalf("%q, %v", name, err)
+		}
+		names[name] = true
+	}
+	if len(names) != 2 {
+		t.Errorf("%v", names)
 	}
 }

@@ -91,7 +91,9 @@ func (d *detector) openPool(cfg *config.Config, log *slog.Logger, reg prometheus
 		log.Warn("running on motion alone", "server", cfg.Detect.Remote.URL, "reason", d.state.Message)
 		return
 	}
-	d.pool = detect.NewPool(model, detect.PoolConfig{Workers: cfg.Detect.Workers, Remote: d.remote}, log, reg)
+	d.pool = detect.NewPool(model, detect.PoolConfig{
+		Workers: cfg.Detect.Workers, Batch: batchSize(cfg, model, log), BatchWait: cfg.Detect.BatchWait.D, Remote: d.remote,
+	}, log, reg)
 	d.state = httpapi.Detector{State: "ready", Model: model.Name}
 	log.Info("detector is ready", "model", model.Name, "layout", string(model.Layout), "width", model.Width, "height", model.Height,
 		"runtime", detect.RuntimeVersion())

@@ -20,6 +20,8 @@ import (
 const (
 	unknownQueue = 64 // faces that wait for the database; more are lost, the people come again
 	faceTries    = 5  // to store one
+	reloadLimit  = 20 * time.Second
+	reloadPause  = time.Second // between tries to read a library that was changed
 	// A face this near to so many others of the inbox tells nothing new: it is kept for its event, without a picture.
 	sameFace   = 0.35
 	sameEnough = 3
@@ -59,14 +61,17 @@ type faces struct {
 	log        *slog.Logger
 	state      atomic.Pointer[httpapi.FaceStatus]
 	unknown    chan nvr.FaceSample
+	stale      chan struct{} // holds one: the gallery is not what the library is
 	lost       prometheus.Counter
+
+	grouping sync.Mutex // one inbox at a time: grouping five thousand faces takes 100 MB
 
 	mu sync.Mutex // one change of the library, or of the inbox, at a time
 }
 
 func newFaces(cfg *config.Config, st faceStore, log *slog.Logger, reg prometheus.Registerer) *faces {
 	f := &faces{
-		set: cfg.Faces, store: st, log: log, unknown: make(chan nvr.FaceSample, unknownQueue),
+		set: cfg.Faces, store: st, log: log, unknown: make(chan nvr.FaceSample, unknownQueue), stale: make(chan struct{}, 1),
 		gallery: face.NewGallery(face.GalleryOptions{Threshold: cfg.Faces.Threshold}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "nvr_faces_lost_total", Help: "Unknown faces that were not stored because the database was away or slow.",
@@ -135,10 +140,31 @@ func (f *faces) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-f.stale:
+			if err := f.reload(ctx); err != nil {
+				return err
+			}
 		case s := <-f.unknown:
 			f.keep(ctx, s)
 		case <-tick.C:
 			f.expire(ctx)
+		}
+	}
+}
+
+// reload reads a library that was changed until it could be read.
+func (f *faces) reload(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		_, err := f.changed(ctx)
+		f.mu.Unlock()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(reloadPause):
 		}
 	}
 }

@@ -41,13 +41,24 @@ func (f *faces) AddPerson(ctx context.Context, name string) (nvr.Person, error) 
 }
 
 // change does something to the library and makes everybody go by what it is then. It returns how many events got another name.
+// Whoever asked may go away in between, and the database too: what could not be read now is read by Run as soon as it can be.
 func (f *faces) change(ctx context.Context, do func() error) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := do(); err != nil {
 		return 0, err
 	}
-	return f.changed(ctx)
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadLimit)
+	defer cancel()
+	n, err := f.changed(after)
+	if err != nil {
+		f.log.Warn("the face library was changed but could not be read again, trying on", "err", err)
+		select {
+		case f.stale <- struct{}{}:
+		default: // Run knows already
+		}
+	}
+	return n, nil
 }
 
 // RenamePerson implements the API's face library.
@@ -71,7 +82,13 @@ func (f *faces) MergePersons(ctx context.Context, into string, others []string) 
 
 // DeletePerson implements the API's face library.
 func (f *faces) DeletePerson(ctx context.Context, person string) error {
-	_, err := f.change(ctx, func() error { return f.store.DeletePerson(ctx, person) })
+	_, err := f.change(ctx, func() error {
+		err := f.store.DeletePerson(ctx, person)
+		if err == nil {
+			f.gallery.Forget(person) // even if the library cannot be read again now
+		}
+		return err
+	})
 	return err
 }
 
@@ -109,6 +126,11 @@ func (f *faces) Inbox(ctx context.Context) ([]httpapi.FaceGroup, error) {
 		if s.MatchedID == "" && s.DuplicateOf == "" {
 			shown, embeddings = append(shown, s), append(embeddings, face.Embedding(s.Embedding))
 		}
+	}
+	f.grouping.Lock()
+	defer f.grouping.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err // whoever asked did not wait
 	}
 	var out []httpapi.FaceGroup
 	for _, members := range face.Group(embeddings, f.set.Threshold) {

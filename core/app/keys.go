@@ -51,7 +51,12 @@ func secretFile(path string) ([]byte, error) {
 
 func writeSecret(path string, b []byte) error {
 	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.Write(b)
+		err = errors.Join(err, f.Sync(), f.Close()) // a machine that loses power must not be left with an empty key
+	}
+	if err != nil {
 		return fmt.Errorf("write key: %w", err)
 	}
 	if err := os.Rename(tmp, path); err != nil {

@@ -72,6 +72,8 @@ type notifiers struct {
 	poll      time.Duration // between looks at what others changed
 	// changed, which may be nil, hears the ids of all enabled notifiers whenever they may have changed.
 	changed func(ids []string)
+	// routes, which may be nil, returns all routes.
+	routes func() []nvr.Route
 
 	work sync.Mutex // one change of what runs at a time
 
@@ -82,6 +84,7 @@ type notifiers struct {
 	schemas map[string]*plugincatalog.Schema // by program.key
 	stamp   string                           // of the catalogue, when it was last looked at
 	asked   bool                             // the database answered once
+	looked  time.Time                        // when the database was last compared
 }
 
 func newNotifiers(cfg *config.Config, version string, rows notifierRows, log *slog.Logger) (*notifiers, error) {
@@ -177,7 +180,7 @@ func (m *notifiers) Run(ctx context.Context) error {
 	tick := time.NewTicker(m.poll)
 	defer tick.Stop()
 	for {
-		if m.due() {
+		if m.due() || m.elsewhere(ctx) {
 			if err := m.reconcile(ctx); err != nil && ctx.Err() == nil {
 				m.log.Warn("notifiers could not be brought up to date, trying again", "err", err)
 			}
@@ -203,6 +206,21 @@ func (m *notifiers) due() bool {
 		}
 	}
 	return ended || !m.asked || stamp != m.stamp
+}
+
+// elsewhere reports, every few seconds, whether another node changed notifiers in the database.
+func (m *notifiers) elsewhere(ctx context.Context) bool {
+	m.mu.Lock()
+	stored, wait := m.stored, time.Since(m.looked) < reloadEvery
+	if !wait {
+		m.looked = time.Now()
+	}
+	m.mu.Unlock()
+	if wait {
+		return false
+	}
+	rows, err := m.rows.Notifiers(ctx)
+	return err == nil && !slices.EqualFunc(rows, stored, func(a, b nvr.Notifier) bool { return a.ID == b.ID && a.Updated.Equal(b.Updated) })
 }
 
 // reconcile reads everything anew, proves versions that never ran, and tells the host.
@@ -286,6 +304,9 @@ func (m *notifiers) proveAll(ctx context.Context) error {
 		case err == nil:
 			err = m.catalog.Prove(p.ID, p.Active)
 		default:
+			if now, perr := m.catalog.Package(p.ID); perr != nil || now.Active != p.Active {
+				continue // meanwhile the command line chose another version; that one is proved next
+			}
 			m.log.Error("a plugin failed when it was started for the first time and is rolled back", "plugin", p.ID, "version", p.Active, "err", err)
 			_, err = m.catalog.RollBack(p.ID, sentence(err), "nightjar")
 		}
@@ -356,21 +377,64 @@ func (m *notifiers) view(n instance, statuses map[string]nvr.PluginStatus) httpa
 		Memory: st.Memory, Limits: append([]string{}, st.Limits...), Capabilities: append([]string{}, st.Capabilities...),
 		CreatedAt: millisOf(n.created), UpdatedAt: millisOf(n.updated),
 	}
-	if n.problem != "" {
-		out.Reason = n.problem
-		if n.enabled {
-			out.State = string(nvr.PluginIncompat)
-		}
-	}
+	out.Warning = m.warning(n)
 	out.Settings, out.SecretsSet = m.knownSchema(n.program).Redact(n.settings)
 	out.SecretsSet = append([]string{}, out.SecretsSet...)
 	return out
 }
 
+// warning says why nobody hears of anything by a notifier that seems right.
+func (m *notifiers) warning(n instance) string {
+	if m.routes == nil || n.source == fromDev {
+		return ""
+	}
+	all, on := 0, 0
+	for _, r := range m.routes() {
+		if r.Notifier == n.id {
+			all++
+			if !r.Disabled {
+				on++
+			}
+		}
+	}
+	switch {
+	case all == 0:
+		return "no rule sends alerts to it, so it tells nothing: add one"
+	case on == 0:
+		return "all rules that send alerts to it are switched off, so it tells nothing"
+	case !n.enabled:
+		return "it is switched off: alerts that rules send to it wait, and expire untold"
+	}
+	return ""
+}
+
 func (m *notifiers) statuses() map[string]nvr.PluginStatus {
 	out := map[string]nvr.PluginStatus{}
-	for _, s := range m.host.Statuses() {
+	for _, s := range m.Statuses() {
 		out[s.ID] = s
+	}
+	return out
+}
+
+// Statuses returns the state of every notifier, also of those for which there is no program to run.
+func (m *notifiers) Statuses() []nvr.PluginStatus {
+	running := map[string]nvr.PluginStatus{}
+	for _, s := range m.host.Statuses() {
+		running[s.ID] = s
+	}
+	var out []nvr.PluginStatus
+	for _, n := range m.snapshot() {
+		st, ok := running[n.id]
+		if !ok {
+			st = nvr.PluginStatus{ID: n.id, Name: n.name, State: nvr.PluginDisabled}
+		}
+		if n.problem != "" {
+			st.Reason = n.problem
+			if n.enabled {
+				st.State = nvr.PluginIncompat
+			}
+		}
+		out = append(out, st)
 	}
 	return out
 }

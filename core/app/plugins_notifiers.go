@@ -163,7 +163,21 @@ func (m *notifiers) editable(id string) (instance, error) {
 	return n, err
 }
 
-// RemoveNotifier implements the API's removal of a notifier.
+// routesOf are the ids of the routes that tell by a notifier.
+func (m *notifiers) routesOf(id string) (out []string) {
+	if m.routes == nil {
+		return nil
+	}
+	for _, r := range m.routes() {
+		if r.Notifier == id {
+			out = append(out, r.ID)
+		}
+	}
+	return out
+}
+
+// RemoveNotifier implements the API's removal of a notifier. Its routes would tell nobody any more without anybody
+// noticing, so they go first.
 func (m *notifiers) RemoveNotifier(ctx context.Context, id, by string) error {
 	n, err := m.find(id)
 	if err == nil && n.source == fromDev { // its developer is done
@@ -174,6 +188,9 @@ func (m *notifiers) RemoveNotifier(ctx context.Context, id, by string) error {
 	}
 	if _, err := m.editable(id); err != nil {
 		return err
+	}
+	if users := m.routesOf(id); len(users) > 0 {
+		return &nvr.Error{Code: nvr.CodeConflict, Message: fmt.Sprintf("notifier %s is used by the rules %s: remove those first, or have them use another", id, strings.Join(users, ", "))}
 	}
 	if err := m.rows.DeleteNotifier(ctx, id); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/plugincatalog"
@@ -46,7 +47,7 @@ func (p program) key() string {
 func (p program) config(id string, enabled bool, settings map[string]any) pluginhost.Config {
 	return pluginhost.Config{
 		ID: id, Path: p.path, Args: p.args, Dir: p.dir, SHA256: p.sha256, Enabled: enabled, Settings: settings, Permissions: p.permissions,
-		Limits: pluginhost.Limits{Memory: int64(p.limits.MemoryMB) << 20},
+		Limits: pluginhost.Limits{Memory: int64(p.limits.MemoryMB) << 20}, Notify: time.Duration(p.limits.NotifySeconds) * time.Second,
 	}
 }
 

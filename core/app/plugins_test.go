@@ -193,11 +193,52 @@ func TestAPluginFromBundleToRemoval(t *testing.T) {
 		t.Errorf("removing what is used: %v", err)
 	}
 	r.refusesModified()
+	r.warns()
 	if err := r.set.RemoveNotifier(ctx, "phone", "ann"); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.set.RemovePlugin(ctx, "com.example.tell", "ann"); err != nil {
 		t.Error(err)
+	}
+}
+
+// warns: a notifier that nothing is sent to says so, and one that a rule uses is not removed.
+func (r *pluginRig) warns() {
+	r.t.Helper()
+	routes := []nvr.Route{}
+	r.set.routes = func() []nvr.Route { return routes }
+	for _, tc := range []struct {
+		routes []nvr.Route
+		says   string
+	}{
+		{nil, "no rule sends alerts to it"},
+		{[]nvr.Route{{ID: "a", Notifier: "phone", Disabled: true}}, "are switched off"},
+		{[]nvr.Route{{ID: "a", Notifier: "phone"}, {ID: "b", Notifier: "phone", Disabled: true}}, ""},
+	} {
+		routes = tc.routes
+		if n, err := r.set.one("phone"); err != nil || !strings.Contains(n.Warning, tc.says) || (tc.says == "") != (n.Warning == "") {
+			r.t.Errorf("%v: %q, %v", tc.routes, n.Warning, err)
+		}
+	}
+	if err := r.set.RemoveNotifier(r.t.Context(), "phone", "ann"); nvr.ErrorCode(err) != nvr.CodeConflict || !strings.Contains(err.Error(), "the rules a, b") {
+		r.t.Errorf("removed a notifier that rules use: %v", err)
+	}
+	routes = nil
+	// Another node on the same database changes something.
+	r.set.looked = time.Time{}
+	if r.set.elsewhere(r.t.Context()) {
+		r.t.Error("nothing was changed")
+	}
+	row, err := r.st.Notifier(r.t.Context(), "phone")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.st.UpdateNotifier(r.t.Context(), row); err != nil {
+		r.t.Fatal(err)
+	}
+	r.set.looked = time.Time{}
+	if !r.set.elsewhere(r.t.Context()) {
+		r.t.Error("a change by another node is not heard of")
 	}
 }
 

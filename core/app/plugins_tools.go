@@ -209,7 +209,7 @@ func TryPlugin(ctx context.Context, trial PluginTrial, version string, log *slog
 	go func() { ended <- host.Run(ctx) }()
 	out = append(out, trySend(ctx, host, trial.Recipient))
 	stop()
-	<-ended // that it was stopped
+	<-ended //nolint:errcheck // that it was stopped
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,10 +66,14 @@ func hears(cfg *config.Config, id nvr.CameraID) bool {
 	return enabled(cfg.Cameras[id].Enabled) && cfg.AudioFor(id).Enabled
 }
 
-// namesSounds reports whether a classifier may name sounds of any camera.
+// namesSounds reports whether a classifier may name sounds of any camera. Without its file none will: sounds are told at once
+// then, by their level.
 func namesSounds(cfg *config.Config) bool {
+	if _, err := os.Stat(cfg.Audio.Model); err != nil {
+		return false
+	}
 	for _, id := range cfg.CameraIDs() {
-		if hears(cfg, id) && cfg.Audio.Model != "" {
+		if hears(cfg, id) {
 			return true
 		}
 	}

@@ -24,7 +24,7 @@ func (a *App) system(ctx context.Context) httpapi.System {
 	}
 	s.MQTT.Enabled, s.MQTT.Connected, s.MQTT.Reason = a.mqtt.Status()
 	s.Redis = a.queueStatus(ctx)
-	for _, p := range a.plugins.Statuses() {
+	for _, p := range a.notifiers.Statuses() {
 		s.Plugins = append(s.Plugins, httpapi.PluginOf(p))
 	}
 	s.Warnings = append(s.Warnings, a.warnings(s)...)

@@ -64,6 +64,11 @@ type ModelCost struct {
 	Looks     int     `json:"looks"` // that the figures are of
 	Sessions  int     `json:"sessions"`
 	PerSecond float64 `json:"per_second"` // with all sessions at work
+
+	Batch       int     `json:"batch"` // pictures that one inference takes at most in this configuration
+	BatchReason string  `json:"batch_reason"`
+	BatchTried  int     `json:"batch_tried"` // pictures of the batch that was measured; 0: the model takes no batches, or only such
+	BatchRatio  float64 `json:"batch_ratio"` // time of that batch as part of the time of its pictures one by one; below 1 it is faster
 }
 
 // Capacity is how many cameras of one kind a machine carries with one model, with a fifth of it left for all else.
@@ -180,15 +185,18 @@ func measureModel(ctx context.Context, cfg config.Config, name string, p *offlin
 		workers = runtime.GOMAXPROCS(0)
 	}
 	c := &ModelCost{Name: m.Name, Width: m.Width, Height: m.Height, Provider: cfg.Detect.Provider, Sessions: workers}
+	if err := c.measureBatch(&cfg, m); err != nil {
+		return nil, err
+	}
 	mb := &modelBench{model: m, picture: p, budget: budget, log: log}
-	alone, err := mb.run(ctx, 1)
+	alone, err := mb.run(ctx, detect.PoolConfig{Workers: 1}, 1)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(alone.times)
 	n := len(alone.times)
 	c.FirstMS, c.Looks, c.P50MS, c.P95MS = ms(alone.first), n, ms(alone.times[n/2]), ms(alone.times[n*95/100])
-	all, err := mb.run(ctx, workers)
+	all, err := mb.run(ctx, detect.PoolConfig{Workers: workers, Batch: c.Batch, BatchWait: cfg.Detect.BatchWait.D}, workers*c.Batch)
 	c.PerSecond = all.perSecond
 	return c, err
 }
@@ -213,16 +221,16 @@ type looked struct {
 	perSecond float64
 }
 
-// run keeps workers sessions busy for about the budget, at least once each.
-func (b *modelBench) run(ctx context.Context, workers int) (looked, error) {
+// run has so many cameras keep the sessions busy for about the budget, at least once each.
+func (b *modelBench) run(ctx context.Context, cfg detect.PoolConfig, cameras int) (looked, error) {
 	var l looked
-	pool, stop := startPool(b.model, workers, 0, b.log)
+	pool, stop := startPool(b.model, cfg, b.log)
 	var mu sync.Mutex
 	var failed error
 	var warm, wg sync.WaitGroup
 	start := make(chan struct{})
-	warm.Add(workers)
-	for range workers {
+	warm.Add(cameras)
+	for range cameras {
 		wg.Go(func() {
 			first, times, err := b.ask(ctx, pool.Client(), &warm, start)
 			mu.Lock()

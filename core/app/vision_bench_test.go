@@ -68,7 +68,8 @@ func TestBenchDetectMeasures(t *testing.T) {
 		t.Fatalf("%+v", b)
 	}
 	m := b.Models[0]
-	if m.Name != "yolox_nano" || m.P50MS <= 0 || m.P95MS < m.P50MS || m.PerSecond <= 0 || m.Width != 416 || m.Looks < 1 || m.FirstMS < m.P50MS/2 {
+	if m.Name != "yolox_nano" || m.P50MS <= 0 || m.P95MS < m.P50MS || m.PerSecond <= 0 || m.Width != 416 || m.Looks < 1 || m.FirstMS < m.P50MS/2 ||
+		m.Batch != 1 || m.BatchTried != 0 || !strings.Contains(m.BatchReason, "one picture at a time") {
 		t.Errorf("model %+v", m)
 	}
 	for _, s := range b.Streams {

@@ -36,13 +36,13 @@ func OpenVisionTools(cfg config.Config, log *slog.Logger) (*VisionTools, error) 
 		return nil, err
 	}
 	t := &VisionTools{cfg: cfg, model: model, log: log}
-	t.pool, t.stop = startPool(model, cfg.Detect.Workers, float32(cfg.Detect.MinScore)/2, log)
+	t.pool, t.stop = startPool(model, detect.PoolConfig{Workers: cfg.Detect.Workers, MinScore: float32(cfg.Detect.MinScore) / 2}, log)
 	return t, nil
 }
 
 // startPool runs a pool until the function that it returns is called.
-func startPool(m *detect.Model, workers int, minScore float32, log *slog.Logger) (*detect.Pool, func() error) {
-	pool := detect.NewPool(m, detect.PoolConfig{Workers: workers, MinScore: minScore}, log, prometheus.NewRegistry())
+func startPool(m *detect.Model, cfg detect.PoolConfig, log *slog.Logger) (*detect.Pool, func() error) {
+	pool := detect.NewPool(m, cfg, log, prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- pool.Run(ctx) }()

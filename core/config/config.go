@@ -77,6 +77,8 @@ type Detect struct {
 	Provider    string   `yaml:"provider"`    // cpu, cuda, tensorrt, openvino or coreml: what the library runs models on
 	Remote      Remote   `yaml:"remote"`      // an inference server that is asked first
 	Workers     int      `yaml:"workers"`     // concurrent inferences; 0: one per core
+	Batch       string   `yaml:"batch"`       // pictures that one inference may take, or auto: where that is faster
+	BatchWait   Duration `yaml:"batch_wait"`  // how long a graphics card waits for a batch to fill
 	FPS         float64  `yaml:"fps"`         // frames looked at per second and camera
 	Labels      []string `yaml:"labels"`      // what becomes an event
 	MinScore    float64  `yaml:"min_score"`   // a detection below this does not exist
@@ -217,7 +219,7 @@ func Default() Config {
 		MQTT:     MQTT{Prefix: "nightjar", Discovery: true, DiscoveryPrefix: "homeassistant"},
 		RTSP:     RTSP{Enabled: true, Listen: "127.0.0.1:8554"},
 		Detect: Detect{
-			Enabled: true, Model: "yolox_nano", Provider: "cpu", Remote: Remote{Timeout: Duration{D: 2 * time.Second}}, FPS: 5, MinScore: 0.4, Threshold: 0.6, Decode: "cpu",
+			Enabled: true, Model: "yolox_nano", Provider: "cpu", Batch: "auto", Remote: Remote{Timeout: Duration{D: 2 * time.Second}}, FPS: 5, MinScore: 0.4, Threshold: 0.6, Decode: "cpu",
 			Labels: []string{"person", "bicycle", "car", "motorcycle", "bus", "truck", "cat", "dog"},
 		},
 		Health: defaultHealth(), Audio: defaultAudio(),

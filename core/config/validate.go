@@ -157,6 +157,7 @@ func (c *Config) validateDetect(v *validator) {
 	v.within("detect.workers", float64(c.Detect.Workers), 0, 64)
 	v.oneOf("detect.decode", c.Detect.Decode, "auto", "cpu", "vaapi", "cuda", "qsv")
 	v.oneOf("detect.provider", c.Detect.Provider, "cpu", "cuda", "tensorrt", "openvino", "coreml")
+	c.validateBatch(v)
 	if r := c.Detect.Remote; r.URL != "" {
 		u, err := url.Parse(r.URL)
 		if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "grpc" && u.Scheme != "grpcs") {

@@ -10,7 +10,7 @@ echo; echo "==> recording with detection on: 16 cameras on this machine without 
 go run ./core/internal/bench/record -nightjar build/nightjar -n "${BENCH_DETECT_CAMERAS:-16}" -length "${BENCH_SECONDS:-30s}" -rounds 1 \
   -only "nightjar" -model "${NIGHTJAR_TESTDATA:-../shared/testdata}/models/yolox_nano.onnx"
 echo; echo "==> detection: whole pipeline against bare inference plus bare decode"
-NIGHTJAR_BENCH=1 go test -v -count=1 -run 'CostRatio|StillSceneCost' ./core/vision ./core/vision/detect | grep -E 'RATIO|LATENCY|^(ok|FAIL|---)'
+NIGHTJAR_BENCH=1 go test -v -count=1 -run 'CostRatio|StillSceneCost|BatchRatio' ./core/vision ./core/vision/detect | grep -E 'RATIO|LATENCY|^(ok|FAIL|---)'
 go test -run '^$' -bench . ./core/vision/... ./core/media/decode | grep -E '^(Benchmark|FAIL)'
 echo; echo "==> live: from subscribing to the first fragment"
 go test -run '^$' -bench Join ./core/media/live | grep -E '^(Benchmark|ok|FAIL)'

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/auth"
@@ -121,13 +122,24 @@ func deliveryOf(ctx context.Context, r nvr.DeliveryRecord, tried []nvr.DeliveryA
 	if r.State == nvr.DeliveryPending {
 		d.NextAt = millis(r.NextAt)
 	}
+	show := discreet(ctx, r.Recipient)
 	if identityOf(ctx).Role == auth.RoleAdmin { // addresses of people
 		d.Recipient = r.Recipient
 	}
+	d.Reason, d.Seen.By = show(d.Reason), show(d.Seen.By)
 	for i, t := range tried {
-		d.History[i] = Tried{At: millis(t.At), Outcome: t.Outcome, Detail: t.Detail, DurationMS: t.Duration.Milliseconds(), Times: t.Times}
+		d.History[i] = Tried{At: millis(t.At), Outcome: t.Outcome, Detail: show(t.Detail), DurationMS: t.Duration.Milliseconds(), Times: t.Times}
 	}
 	return d
+}
+
+// discreet returns what takes a recipient's address out of a text, for all but administrators: a channel may repeat it in what
+// it says, and a person who sends a command is named by it.
+func discreet(ctx context.Context, recipient string) func(string) string {
+	if recipient == "" || identityOf(ctx).Role == auth.RoleAdmin {
+		return func(s string) string { return s }
+	}
+	return func(s string) string { return strings.ReplaceAll(s, recipient, "…") }
 }
 
 // mayHear refuses what belongs to a camera that the caller may not see, as if it did not exist. Administrators see those of

@@ -44,7 +44,7 @@ func (s *Server) registerSnoozes() {
 				if z.Camera != "" && s.mayHear(ctx, z.Camera, "snooze") != nil {
 					continue
 				}
-				one := Snooze{Notifier: z.Notifier, Camera: string(z.Camera), Until: millis(z.Until), By: z.By, CreatedAt: millis(z.CreatedAt)}
+				one := Snooze{Notifier: z.Notifier, Camera: string(z.Camera), Until: millis(z.Until), By: discreet(ctx, z.Recipient)(z.By), CreatedAt: millis(z.CreatedAt)}
 				if identityOf(ctx).Role == auth.RoleAdmin {
 					one.Recipient = z.Recipient
 				}

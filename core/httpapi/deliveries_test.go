@@ -50,8 +50,8 @@ func (w *world) testDeliveries(t *testing.T) {
 		if err := w.store.SaveEvent(ctx, e, []nvr.Delivery{d}); err != nil {
 			t.Fatal(err)
 		}
-		d.State, d.Attempts, d.LastError = nvr.DeliveryFailed, 1, "no such chat"
-		if err := w.store.SettleDelivery(ctx, d, &nvr.DeliveryAttempt{Outcome: "failed", Detail: "no such chat", Duration: time.Second}); err != nil {
+		d.State, d.Attempts, d.LastError = nvr.DeliveryFailed, 1, "no such chat: "+to
+		if err := w.store.SettleDelivery(ctx, d, &nvr.DeliveryAttempt{Outcome: "failed", Detail: "no such chat: " + to, Duration: time.Second}); err != nil {
 			t.Fatal(err)
 		}
 		return d
@@ -71,7 +71,7 @@ func (w *world) testDeliveries(t *testing.T) {
 	}
 	var one Delivery
 	w.do(request{path: "/api/v1/deliveries/" + seen.ID, token: w.viewer}, &one)
-	if len(one.History) != 1 || one.History[0].DurationMS != 1000 || one.Reason != "no such chat" || one.State != "failed" || one.NextAt != 0 {
+	if len(one.History) != 1 || one.History[0].DurationMS != 1000 || one.Reason != "no such chat: …" || one.History[0].Detail != one.Reason || one.State != "failed" || one.NextAt != 0 {
 		t.Errorf("%+v", one)
 	}
 	for _, path := range []string{"/deliveries/" + gone.ID, "/events/" + gone.EventID + "/deliveries", "/deliveries/x", "/deliveries/" + uuid.NewString()} {

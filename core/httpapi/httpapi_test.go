@@ -114,6 +114,7 @@ type world struct {
 
 	plugins   *fakePlugins
 	notifiers *fakeNotifiers
+	push      *fakePush
 
 	admin   string // access tokens
 	viewer  string
@@ -157,7 +158,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, passwordFile: filepath.Join(dir, auth.AdminPasswordFile), store: st, cameras: &fakeCameras{recording: true}, exports: &fakeExports{}, holds: &fakeHolds{}, bus: &bus.Bus{}, eventID: uuid.Must(uuid.NewV7()).String()}
-	w.plugins, w.notifiers = &fakePlugins{}, &fakeNotifiers{}
+	w.plugins, w.notifiers, w.push = &fakePlugins{}, &fakeNotifiers{}, &fakePush{}
 	e := nvr.Event{ID: w.eventID, Camera: "front", Kind: nvr.EventObject, Label: "person", Start: t0.Add(12 * time.Second), TopScore: 0.756, Revision: 1}
 	setWhereabouts(&e)
 	if err := st.SaveEvent(ctx, e, nil); err != nil {
@@ -171,7 +172,7 @@ func newWorld(t *testing.T) *world {
 			ID: "file", Notifier: "hook", Rate: nvr.Rate{Burst: 2, Per: time.Minute}, Escalate: nvr.Escalation{After: 5 * time.Minute, To: []string{"x"}},
 			Quiet: []nvr.Quiet{{From: 1320, To: 420, Days: []time.Weekday{time.Saturday}, Action: nvr.QuietHold}},
 		}}},
-		Pictures: fakePictures{}, Live: fakeLive{}, Bus: w.bus, Site: site, Plugins: w.plugins, Notifiers: w.notifiers,
+		Pictures: fakePictures{}, Live: fakeLive{}, Bus: w.bus, Site: site, Plugins: w.plugins, Notifiers: w.notifiers, Push: w.push,
 		System: func(context.Context) System {
 			return System{Version: "test", Plugins: []Plugin{}, Warnings: []Warning{}}
 		},
@@ -261,7 +262,7 @@ func TestServer(t *testing.T) {
 	for name, f := range map[string]func(*testing.T){
 		"Access": w.testAccess, "Cookie": w.testCookie, "Sessions": w.testSessions, "Input": w.testInput,
 		"Switches": w.testSwitches, "Timeline": w.testTimeline, "Media": w.testMedia, "Site": w.testSite, "Sockets": w.testSockets,
-		"Events": w.testEvents, "Plugins": w.testPlugins, "Bundle": w.testBundle, "Control": w.testControl, "Sound": w.testSound,
+		"Events": w.testEvents, "Plugins": w.testPlugins, "Bundle": w.testBundle, "Control": w.testControl, "Sound": w.testSound, "Push": w.testPush,
 	} {
 		t.Run(name, f)
 	}

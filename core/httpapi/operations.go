@@ -71,6 +71,7 @@ func (s *Server) registerOperations() {
 	s.registerRoutes()
 	s.registerPlugins()
 	s.registerNotifiers()
+	s.registerPush()
 	s.registerFaces()
 	s.registerStorage()
 	s.registerSystem()

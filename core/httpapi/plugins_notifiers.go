@@ -33,6 +33,7 @@ type Notifier struct {
 	Enabled      bool           `json:"enabled"`
 	State        string         `json:"state" doc:"disabled, starting, running, backoff, quarantined, bad_config or incompatible"`
 	Reason       string         `json:"reason" doc:"One sentence for a person"`
+	Warning      string         `json:"warning" doc:"Why nobody hears of alerts by it although it runs, one sentence; empty: they do"`
 	Since        int64          `json:"since" doc:"UTC milliseconds; 0: not known"`
 	RetryAt      int64          `json:"retry_at" doc:"UTC milliseconds; 0: there is nothing to wait for"`
 	Restarts     int            `json:"restarts"`

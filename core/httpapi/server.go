@@ -107,6 +107,7 @@ type Deps struct {
 	// Plugins and Notifiers are the catalogue and the configured notifiers.
 	Plugins   pluginCatalog
 	Notifiers notifierService
+	Push      browserPush
 	Faces     faceLibrary
 	Storage   storageService
 	Motion    motionReader

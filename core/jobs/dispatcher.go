@@ -232,7 +232,7 @@ func (d *Dispatcher) sweep(ctx context.Context, again string) error {
 			after = row.ID
 			if time.Now().Before(row.ExpiresAt) {
 				alive = append(alive, row)
-			} else if err := d.expire(ctx, row); err != nil {
+			} else if err := d.bury(ctx, row); err != nil {
 				return err
 			}
 		}
@@ -243,6 +243,15 @@ func (d *Dispatcher) sweep(ctx context.Context, again string) error {
 			return nil
 		}
 	}
+}
+
+// bury expires a row that nobody works on: one that is being told this moment is settled by what comes of it.
+func (d *Dispatcher) bury(ctx context.Context, row nvr.Delivery) error {
+	ok, _, err := d.opts.Store.ClaimDelivery(ctx, row.ID, d.opts.Node, claimFor)
+	if err != nil || !ok {
+		return err
+	}
+	return d.expire(ctx, row)
 }
 
 // deliver is the Handler: it makes one attempt at one row and notes what became of it.
@@ -355,6 +364,9 @@ func (d *Dispatcher) backoff(n int) time.Duration {
 
 func (d *Dispatcher) expire(ctx context.Context, row nvr.Delivery) error {
 	row.State = nvr.DeliveryExpired
+	if row.LastError == "" && !slices.Contains(d.current(), row.Plugin) {
+		row.LastError = "notifier " + row.Plugin + " is switched off or not configured, nobody asked it"
+	}
 	d.met.done.WithLabelValues(row.Plugin, "expired").Inc()
 	d.log.Warn("alert expired before it could be delivered", "plugin", row.Plugin, "delivery_id", row.ID,
 		"attempts", row.Attempts, "last_error", row.LastError)

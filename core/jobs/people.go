@@ -21,7 +21,8 @@ const (
 const (
 	defaultSnooze = time.Hour
 	maxSnooze     = 7 * 24 * time.Hour
-	maxCommand    = 1000 // bytes
+	maxActionAge  = 72 * time.Hour // of an alert whose buttons still do something
+	maxCommand    = 1000           // bytes
 )
 
 // peopleStore is what People needs of the database; core/store implements it.
@@ -61,7 +62,8 @@ func NewPeople(o PeopleOptions) (*People, error) {
 }
 
 // Act does what the person by chose by an action's token, and returns a sentence for them. The token must belong to a
-// delivery of the notifier (CodeNotFound). snooze is how long, for that action; 0: one hour.
+// delivery of the notifier (CodeNotFound) of the last three days (CodeConflict), to somebody whom a route still names
+// (CodeForbidden): a link that was kept or passed on is not good for ever. snooze is how long, for that action; 0: one hour.
 func (p *People) Act(ctx context.Context, notifier, token, by string, snooze time.Duration) (string, error) {
 	kind, secret := token[:min(1, len(token))], token[min(1, len(token)):]
 	if kind != ackPrefix && kind != snoozePrefix {
@@ -70,6 +72,12 @@ func (p *People) Act(ctx context.Context, notifier, token, by string, snooze tim
 	d, camera, err := p.o.Store.DeliveryByToken(ctx, notifier, secret)
 	if err != nil {
 		return "", err
+	}
+	switch {
+	case !p.known(notifier, d.Recipient):
+		return "", errStranger
+	case time.Since(d.CreatedAt) > maxActionAge:
+		return "", &nvr.Error{Code: nvr.CodeConflict, Message: "this alert is too old for that"}
 	}
 	by = clip(strings.TrimSpace(by), 100)
 	if by == "" {
@@ -111,13 +119,16 @@ const helpText = `/status – cameras, arming mode, snoozes
 /snooze 30m front_door – none of one camera
 /mode away – change the arming mode: home, away, night`
 
+var errStranger = &nvr.Error{Code: nvr.CodeForbidden, Message: "you are not among those whom Nightjar tells alerts"}
+
 // Command handles a line that a recipient of the notifier wrote, and returns the answer for them, with a JPEG where it is a
 // picture. Only those whom a route of the notifier names are heard (CodeForbidden); the empty recipient is the default of
-// the notifier's settings.
+// the notifier's settings. They see the cameras that their routes tell them of, and change the arming mode where those are
+// all.
 func (p *People) Command(ctx context.Context, notifier, recipient, text string) (string, []byte, error) {
 	if !p.known(notifier, recipient) {
 		p.o.Log.Warn("a command of a stranger was refused", "plugin", notifier)
-		return "", nil, &nvr.Error{Code: nvr.CodeForbidden, Message: "you are not among those whom Nightjar tells alerts"}
+		return "", nil, errStranger
 	}
 	words := strings.Fields(text)
 	if len(text) > maxCommand || len(words) == 0 {
@@ -129,7 +140,7 @@ func (p *People) Command(ctx context.Context, notifier, recipient, text string) 
 	case "/status":
 		answer, err = p.status(ctx, notifier, recipient)
 	case "/snapshot":
-		return p.still(ctx, strings.Join(words[1:], " "))
+		return p.still(ctx, p.cameras(notifier, recipient), strings.Join(words[1:], " "))
 	case "/snooze":
 		answer, err = p.snoozeCommand(ctx, notifier, recipient, words[1:])
 	case "/mode":
@@ -138,8 +149,8 @@ func (p *People) Command(ctx context.Context, notifier, recipient, text string) 
 	return answer, nil, err
 }
 
-func (p *People) still(ctx context.Context, wanted string) (string, []byte, error) {
-	c, ok := p.find(wanted)
+func (p *People) still(ctx context.Context, cameras []nvr.CameraStatus, wanted string) (string, []byte, error) {
+	c, ok := find(cameras, wanted)
 	if !ok {
 		return noCamera(wanted), nil, nil
 	}
@@ -154,8 +165,8 @@ func (p *People) still(ctx context.Context, wanted string) (string, []byte, erro
 }
 
 // find returns a camera by its id or its name.
-func (p *People) find(wanted string) (nvr.CameraStatus, bool) {
-	for _, c := range p.o.Cameras() {
+func find(cameras []nvr.CameraStatus, wanted string) (nvr.CameraStatus, bool) {
+	for _, c := range cameras {
 		if strings.EqualFold(string(c.Camera), wanted) || strings.EqualFold(c.Name, wanted) {
 			return c, true
 		}
@@ -167,9 +178,28 @@ func noCamera(wanted string) string {
 	return "There is no camera " + clip(wanted, 60) + "; /status lists them."
 }
 
-func (p *People) known(notifier, recipient string) bool {
-	return slices.ContainsFunc(p.o.Routes(), func(r nvr.Route) bool {
-		return r.Notifier == notifier && !r.Disabled && (slices.Contains(r.Recipients, recipient) || (recipient == "" && len(r.Recipients) == 0))
+// told returns the routes that tell a recipient.
+func (p *People) told(notifier, recipient string) (out []nvr.Route) {
+	for _, r := range p.o.Routes() {
+		if r.Notifier == notifier && !r.Disabled && (slices.Contains(r.Recipients, recipient) || (recipient == "" && len(r.Recipients) == 0)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (p *People) known(notifier, recipient string) bool { return len(p.told(notifier, recipient)) > 0 }
+
+// hearsAll reports whether a recipient is told of all cameras.
+func (p *People) hearsAll(notifier, recipient string) bool {
+	return slices.ContainsFunc(p.told(notifier, recipient), func(r nvr.Route) bool { return len(r.Cameras) == 0 })
+}
+
+// cameras are those that a recipient is told of.
+func (p *People) cameras(notifier, recipient string) []nvr.CameraStatus {
+	all, routes := p.o.Cameras(), p.told(notifier, recipient)
+	return slices.DeleteFunc(slices.Clone(all), func(c nvr.CameraStatus) bool {
+		return !slices.ContainsFunc(routes, func(r nvr.Route) bool { return len(r.Cameras) == 0 || slices.Contains(r.Cameras, c.Camera) })
 	})
 }
 
@@ -184,8 +214,9 @@ func (p *People) name(id nvr.CameraID) string {
 
 func (p *People) status(ctx context.Context, notifier, recipient string) (string, error) {
 	var b strings.Builder
+	cameras := p.cameras(notifier, recipient)
 	fmt.Fprintf(&b, "Mode: %s", p.o.Mode())
-	for _, c := range p.o.Cameras() {
+	for _, c := range cameras {
 		fmt.Fprintf(&b, "\n%s: %s", c.Name, c.State)
 	}
 	all, err := p.o.Store.Snoozes(ctx)
@@ -198,7 +229,11 @@ func (p *People) status(ctx context.Context, notifier, recipient string) (string
 		}
 		what := "all cameras"
 		if z.Camera != "" {
-			what = p.name(z.Camera)
+			c, ok := find(cameras, string(z.Camera))
+			if !ok {
+				continue
+			}
+			what = c.Name
 		}
 		fmt.Fprintf(&b, "\nSnoozed: %s until %s", what, z.Until.In(p.o.Zone).Format("15:04 on Mon 2 Jan"))
 	}
@@ -216,7 +251,7 @@ func (p *People) snoozeCommand(ctx context.Context, notifier, recipient string, 
 	}
 	z := nvr.Snooze{Notifier: notifier, Recipient: recipient, By: by(notifier, recipient)}
 	if len(args) > 0 {
-		c, ok := p.find(strings.Join(args, " "))
+		c, ok := find(p.cameras(notifier, recipient), strings.Join(args, " "))
 		if !ok {
 			return noCamera(strings.Join(args, " ")), nil
 		}
@@ -228,6 +263,9 @@ func (p *People) snoozeCommand(ctx context.Context, notifier, recipient string, 
 func (p *People) modeCommand(ctx context.Context, notifier, recipient string, args []string) (string, error) {
 	if len(args) == 0 {
 		return "The mode is " + string(p.o.Mode()) + ".", nil
+	}
+	if !p.hearsAll(notifier, recipient) {
+		return "Only those who are told of all cameras can change the mode.", nil
 	}
 	m, err := nvr.ParseMode(strings.ToLower(args[0]))
 	if err != nil {

@@ -33,7 +33,10 @@ func (r *rig) people(routes []nvr.Route) *People {
 func commands(t *testing.T, dsn string) {
 	r := &rig{t: t, store: newStore(t, dsn, "commands"), log: testLog(t)}
 	p := r.people([]nvr.Route{
-		{ID: "a", Notifier: "telegram", Recipients: []string{"1"}}, {ID: "b", Notifier: "push"}, {ID: "c", Notifier: "telegram", Recipients: []string{"3"}, Disabled: true},
+		{ID: "a", Notifier: "telegram", Recipients: []string{"1"}},
+		{ID: "b", Notifier: "push"},
+		{ID: "c", Notifier: "telegram", Recipients: []string{"3"}, Disabled: true},
+		{ID: "d", Notifier: "telegram", Recipients: []string{"4"}, Cameras: []nvr.CameraID{"yard"}},
 	})
 	say := func(notifier, recipient, text string) string {
 		answer, jpeg, err := p.Command(t.Context(), notifier, recipient, text)
@@ -63,11 +66,18 @@ func commands(t *testing.T, dsn string) {
 		{"telegram", "1", "/snapshot front", "with picture"},
 		{"telegram", "1", "/snapshot", "There is no camera"},
 		{"telegram", "1", "hello", "/snooze 1h"},
+		{"telegram", "4", "/snapshot front", "There is no camera"},
+		{"telegram", "4", "/snooze 30m front", "There is no camera"},
+		{"telegram", "4", "/mode home", "Only those who are told of all cameras"},
+		{"telegram", "4", "/mode", "The mode is away."},
 		{"telegram", "1", strings.Repeat("x", 2000), "/snooze 1h"},
 	} {
 		if got := say(c.notifier, c.recipient, c.text); !strings.Contains(got, c.says) {
 			t.Errorf("%s %q %.20q: %q, want %q", c.notifier, c.recipient, c.text, got, c.says)
 		}
+	}
+	if got := say("telegram", "4", "/status"); strings.Contains(got, "Front door") {
+		t.Errorf("a camera whose alerts are not for them: %q", got)
 	}
 	if got := say("push", "", "/status"); strings.Contains(got, "Snoozed") {
 		t.Errorf("snoozes of others are shown: %q", got)

@@ -43,7 +43,7 @@ func (d *Dispatcher) consider(ctx context.Context, t nvr.DeliveryTurn, r nvr.Rou
 	if v = known(t, now); v != (verdict{}) {
 		return v, nil
 	}
-	if t.Snoozed && t.Members == 0 {
+	if t.Snoozed {
 		return verdict{reason: "snoozed until " + t.SnoozedUntil.In(now.Location()).Format("15:04 on Mon 2 Jan")}, nil
 	}
 	v.silent = r.Silent
@@ -78,7 +78,7 @@ func known(t nvr.DeliveryTurn, now time.Time) verdict {
 	switch {
 	case t.Level > 0 && t.Acknowledged:
 		return verdict{reason: "acknowledged by " + t.AcknowledgedBy}
-	case t.Phase == nvr.PhaseNew:
+	case t.Phase == nvr.PhaseNew, t.Members > 0: // others' alerts do not go with a change that is told otherwise
 		return verdict{}
 	case t.Phase == nvr.PhaseUpdate && t.Superseded:
 		return verdict{reason: "a later change is told instead"}

@@ -21,6 +21,7 @@ func policies(t *testing.T, dsn string) {
 	on(t, s, q, nil, map[string]func(*testing.T, *rig){
 		"rate": testRateBecomesDigest, "quiet hours": testQuietHours, "digest": testDigest, "snooze": testSnooze,
 		"escalation": testEscalation, "updates": testUpdates, "history": testHistory, "database away": testDatabaseAway,
+		"members": testMembers, "joining": testJoinsNoneThatIsTold, "digest again": testDigestAgain, "gone": testGone,
 	})
 }
 
@@ -205,6 +206,15 @@ func testEscalation(t *testing.T, r *rig) {
 	}
 	if _, err := people.Act(t.Context(), "hook", p.find(seen[0]).Actions[1].Token, "Ada", time.Hour); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := r.store.Pool().Exec(t.Context(), "UPDATE deliveries SET created_at = now() - interval '4 days' WHERE id = $1", seen[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := people.Act(t.Context(), "hook", token, "Ada", 0); nvr.ErrorCode(err) != nvr.CodeConflict {
+		t.Errorf("a button of last week: %v", err)
+	}
+	if _, err := r.people(routes[1:]).Act(t.Context(), "hook", token, "Ada", 0); nvr.ErrorCode(err) != nvr.CodeForbidden {
+		t.Errorf("a button of somebody who is told no more: %v", err)
 	}
 	if zs, err := r.store.Snoozes(t.Context()); err != nil || len(zs) != 1 || zs[0].Recipient != "ada" || zs[0].Camera != "front" {
 		t.Errorf("%+v %v", zs, err)

@@ -69,9 +69,9 @@ type DeliveryTurn struct {
 	EarlierAt      time.Time // when that is tried next
 	Collected      bool      // an earlier change waits on purpose, or is told by a digest
 	Superseded     bool      // a later change is pending too
-	Acknowledged   bool      // somebody has seen the alert
+	Acknowledged   bool      // somebody has seen the alert; of a digest, all that it tells
 	AcknowledgedBy string
-	Snoozed        bool
+	Snoozed        bool // and of a digest, all that it tells
 	SnoozedUntil   time.Time
 
 	Members int     // deliveries that this one tells too

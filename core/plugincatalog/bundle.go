@@ -101,7 +101,10 @@ func unpack(r io.Reader, root *os.Root) (map[string]string, error) {
 	defer func() { _ = zr.Close() }() // it holds nothing
 	files, left := map[string]string{}, int64(maxUnpackedBytes)
 	tr := tar.NewReader(zr)
-	for {
+	for entries := 0; ; entries++ {
+		if entries > 2*maxBundleFiles { // folders too: an archive of nothing else would never end
+			return nil, fmt.Errorf("bundle holds more than %d entries", 2*maxBundleFiles)
+		}
 		hdr, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			break

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
@@ -303,6 +304,7 @@ func TestHostileBundles(t *testing.T) {
 		"hard link":      {archive(t, tar.Header{Typeflag: tar.TypeLink, Name: "bin/tell", Linkname: "/bin/sh"}), "not a regular file"},
 		"device":         {archive(t, tar.Header{Typeflag: tar.TypeChar, Name: "bin/tell"}), "not a regular file"},
 		"folder":         {archive(t, tar.Header{Typeflag: tar.TypeDir, Name: "lib/"}), "only bin"},
+		"endless":        {archive(t, slices.Repeat([]tar.Header{{Typeflag: tar.TypeDir, Name: "bin/"}}, 2*maxBundleFiles+2)...), "entries"},
 		"twice":          {archive(t, file(ManifestName, "{}"), file(ManifestName, "{}")), "twice"},
 		"large":          {archive(t, file("README.md", big)), "too large"},
 		"no sums":        {archive(t, file(ManifestName, manifestText)), "has no SHA256SUMS"},
@@ -437,4 +439,28 @@ func FuzzBundle(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestLeftoversOfAKilledInstallation are removed by the next one; one that is under way is not.
+func TestLeftoversOfAKilledInstallation(t *testing.T) {
+	c, err := New(Options{Dir: t.TempDir(), Core: "dev"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, young := filepath.Join(c.dir, ".unpack-1"), filepath.Join(c.dir, ".unpack-2")
+	for _, dir := range []string{old, young} {
+		if err := os.MkdirAll(filepath.Join(dir, "bin"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	past := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(old, past, past); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Install(strings.NewReader("no bundle"), "ann"); err == nil {
+		t.Error("installed")
+	}
+	if left, _ := filepath.Glob(filepath.Join(c.dir, ".unpack-*")); len(left) != 1 || left[0] != young {
+		t.Errorf("left: %v", left)
+	}
 }

@@ -36,6 +36,7 @@ func (c *Catalog) Install(r io.Reader, by string) (Review, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return Review{}, fmt.Errorf("make plugin directory: %w", err)
 	}
+	c.clearUnpacked()
 	dir, err := os.MkdirTemp(c.dir, ".unpack-*")
 	if err != nil {
 		return Review{}, fmt.Errorf("make folder to unpack the plugin: %w", err)
@@ -83,6 +84,16 @@ func (c *Catalog) Install(r io.Reader, by string) (Review, error) {
 		return nil
 	})
 	return review, err
+}
+
+// clearUnpacked removes what an installation that was killed left. One that is under way is younger.
+func (c *Catalog) clearUnpacked() {
+	left, _ := filepath.Glob(filepath.Join(c.dir, ".unpack-*")) // the pattern is a good one
+	for _, dir := range left {
+		if info, err := os.Lstat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.RemoveAll(dir) // tried again by the next installation
+		}
+	}
 }
 
 func errUnsigned(v Version) error {

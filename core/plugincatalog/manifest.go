@@ -51,7 +51,7 @@ type Executable struct {
 // Limits are what a plugin asks for instead of the host's defaults; 0 leaves those.
 type Limits struct {
 	MemoryMB      int `json:"memory_mb,omitempty"`
-	NotifySeconds int `json:"notify_seconds,omitempty"` // for one alert, at most 60
+	NotifySeconds int `json:"notify_seconds,omitempty"` // for one alert, at most 25: the queue waits no longer
 }
 
 var (
@@ -62,6 +62,8 @@ var (
 	argPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._=/-]{0,99}$`)
 	hostPattern     = regexp.MustCompile(`^(\*\.)?[a-z0-9]([a-z0-9.-]{0,252})(:[0-9]{1,5})?$`)
 )
+
+const maxNotifySeconds = 25
 
 // permissions are what a plugin may ask for, in words for the person who approves it.
 var permissions = map[string]string{
@@ -80,7 +82,7 @@ var capabilities = []string{"image", "update", "actions", "clip", "silent", "com
 func ExplainPermission(p string) string {
 	name, hosts, _ := strings.Cut(p, ":")
 	if hosts != "" {
-		return "connect to " + hosts
+		return "connect to other machines; its author names " + hosts + ", which Nightjar does not enforce"
 	}
 	return permissions[name]
 }
@@ -137,8 +139,8 @@ func (m Manifest) check() error {
 	if u, err := url.Parse(m.Homepage); m.Homepage != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http") {
 		bad("homepage: want an http or https address")
 	}
-	if l := m.Limits; l.MemoryMB < 0 || l.MemoryMB > 1024 || l.NotifySeconds < 0 || l.NotifySeconds > 60 {
-		bad("limits: want memory_mb up to 1024 and notify_seconds up to 60")
+	if l := m.Limits; l.MemoryMB < 0 || l.MemoryMB > 1024 || l.NotifySeconds < 0 || l.NotifySeconds > maxNotifySeconds {
+		bad("limits: want memory_mb up to 1024 and notify_seconds up to %d", maxNotifySeconds)
 	}
 	for _, c := range m.Capabilities {
 		if !slices.Contains(capabilities, c) {

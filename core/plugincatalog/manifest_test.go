@@ -26,6 +26,7 @@ func TestManifest(t *testing.T) {
 		{`net.outbound:api.example.com`, `kv:x`}:                                    "only net.outbound",
 		{`"permissions"`, `"licences"`}:                                             "unknown field",
 		{`"protocol"`, `"limits": {"memory_mb": 99999}, "protocol"`}:                "limits",
+		{`"protocol"`, `"limits": {"notify_seconds": 26}, "protocol"`}:              "up to 25",
 		{`"protocol"`, `"homepage": "javascript:x", "protocol"`}:                    "homepage",
 		{`"protocol"`, `"capabilities": ["fly"], "protocol"`}:                       "capability",
 		{`"protocol"`, `"config_schema": {"type": 3}, "protocol"`}:                  "config_schema",
@@ -154,5 +155,12 @@ func TestSecretsAreWriteOnly(t *testing.T) {
 		if got, want := s.Merge(old, settings(t, text)), settings(t, want); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, want %v", text, got, want)
 		}
+	}
+}
+
+// TestHostsAreNotPromised: who approves a plugin must not believe that a host is enforced.
+func TestHostsAreNotPromised(t *testing.T) {
+	if text := ExplainPermission("net.outbound:api.example.com"); !strings.Contains(text, "api.example.com") || !strings.Contains(text, "does not enforce") {
+		t.Error(text)
 	}
 }

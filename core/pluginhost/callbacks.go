@@ -70,6 +70,8 @@ const (
 	maxCallSize   = valueQuota + 4<<10
 	callTime      = 10 * time.Second
 	mediaTime     = time.Minute
+	maxMedia      = 2 // attachments that one plugin reads at a time: each film is made for it
+	maxConns      = 8 // of one plugin; a good one has one
 	refTime       = 15 * time.Minute
 	maxRefs       = 512
 	maxTold       = 512
@@ -85,13 +87,14 @@ type hostServer struct {
 	grpc  *grpc.Server
 	path  string
 	done  sync.WaitGroup
+	media chan struct{} // holds a token for each attachment that is being read
 }
 
 // newHostServer listens in dir, for the process group pgid alone and, where it is not 0, as user uid.
 func newHostServer(s *supervisor, dir string, pgid, uid int) (*hostServer, error) {
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // never fails
-	h := &hostServer{s: s, token: hex.EncodeToString(secret[:]), path: filepath.Join(dir, hostSocket)}
+	h := &hostServer{s: s, token: hex.EncodeToString(secret[:]), path: filepath.Join(dir, hostSocket), media: make(chan struct{}, maxMedia)}
 	l, err := net.Listen("unix", h.path) //nolint:noctx // nothing to wait for
 	if err != nil {
 		return nil, fmt.Errorf("listen for the plugin's calls: %w", err)
@@ -106,7 +109,8 @@ func newHostServer(s *supervisor, dir string, pgid, uid int) (*hostServer, error
 		grpc.UnaryInterceptor(h.guardCall), grpc.StreamInterceptor(h.guardStream),
 	)
 	pluginv1.RegisterHostServer(h.grpc, h)
-	h.done.Go(func() { _ = h.grpc.Serve(&peerListener{Listener: l, pgid: pgid}) }) // ends with close
+	ours := &peerListener{Listener: l, pgid: pgid, open: make(chan struct{}, maxConns)}
+	h.done.Go(func() { _ = h.grpc.Serve(ours) }) // ends with close
 	return h, nil
 }
 
@@ -117,10 +121,23 @@ func (h *hostServer) close() {
 }
 
 // peerListener accepts connections from one process group only: the token alone would let in whoever can read the
-// plugin's memory or the socket's folder.
+// plugin's memory or the socket's folder. It keeps maxConns of them and hangs up on more.
 type peerListener struct {
 	net.Listener
 	pgid int
+	open chan struct{} // holds a token for each connection
+}
+
+// peerConn is a connection that counts until it is closed.
+type peerConn struct {
+	net.Conn
+	ended func()
+}
+
+// Close implements net.Conn.
+func (c *peerConn) Close() error {
+	defer c.ended()
+	return c.Conn.Close() //nolint:wrapcheck // it is that of a net.Conn
 }
 
 // Accept implements net.Listener.
@@ -131,7 +148,11 @@ func (l *peerListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.isOurs(conn) {
-			return conn, nil
+			select {
+			case l.open <- struct{}{}:
+				return &peerConn{Conn: conn, ended: sync.OnceFunc(func() { <-l.open })}, nil
+			default:
+			}
 		}
 		_ = conn.Close()
 	}
@@ -238,6 +259,12 @@ func (h *hostServer) OpenMedia(req *pluginv1.OpenMediaRequest, stream grpc.Serve
 	}
 	ctx, cancel := context.WithTimeout(stream.Context(), mediaTime)
 	defer cancel()
+	select {
+	case h.media <- struct{}{}:
+		defer func() { <-h.media }()
+	case <-ctx.Done():
+		return status.Errorf(codes.ResourceExhausted, "the plugin reads %d attachments already", maxMedia)
+	}
 	f, err := h.s.host.opts.Callbacks.OpenMedia(ctx, m.event, m.kind, limit)
 	if err != nil {
 		return err

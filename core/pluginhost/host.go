@@ -49,7 +49,12 @@ type Config struct {
 	// network, and has no callbacks.
 	Permissions []string
 	Limits      Limits
+	// Notify is how long the plugin may take for one alert, at most 25 s; 0: Timing.Notify. Whoever asks has a deadline of
+	// its own.
+	Notify time.Duration
 }
+
+const maxNotify = 25 * time.Second
 
 // Options are what the host needs beside the plugins.
 type Options struct {

@@ -282,6 +282,12 @@ func (in *instance) watch(ctx context.Context) error {
 		cancel()
 		if err != nil {
 			if missed++; missed >= 2 {
+				in.proc.settle()
+				select {
+				case <-in.proc.done: // it ended while it was asked, which says more
+					return in.withLastWords(fmt.Errorf("plugin ended: %w", in.proc.exit()))
+				default:
+				}
 				return fmt.Errorf("plugin did not answer %d health checks: %w", missed, rpcError(err))
 			}
 			continue
@@ -394,7 +400,7 @@ func (in *instance) notify(ctx context.Context, a nvr.Alert) (nvr.DeliveryResult
 		return nvr.DeliveryResult{}, in.s.stopping()
 	}
 	defer in.leave()
-	ctx, cancel := context.WithTimeout(ctx, in.s.host.opts.Timing.Notify)
+	ctx, cancel := context.WithTimeout(ctx, in.s.notifyTime())
 	defer cancel()
 	resp, err := in.rpc.Notify(ctx, toRequest(in.s.address(a, in.powers), in.maxSnapshot))
 	if err != nil {

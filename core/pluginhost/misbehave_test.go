@@ -128,6 +128,24 @@ func runProbe(probe string) string {
 			started = append(started, c)
 		}
 		return "no end of processes"
+	case "files": // which are open
+		entries, _ := os.ReadDir("/proc/self/fd")
+		var open []string
+		for _, e := range entries {
+			if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(to, "/") {
+				open = append(open, to)
+			}
+		}
+		return strings.Join(open, " ")
+	case "mode": // of a file it makes
+		if err := os.WriteFile(arg, nil, 0o666); err != nil { //nolint:gosec // the umask is tried
+			return err.Error()
+		}
+		info, err := os.Stat(arg)
+		if err != nil {
+			return err.Error()
+		}
+		return info.Mode().String()
 	case "dial":
 		var d net.Dialer
 		c, err := d.DialContext(context.Background(), "tcp", arg)

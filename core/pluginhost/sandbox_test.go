@@ -52,6 +52,21 @@ func installed(t *testing.T, names ...string) string {
 	return dir
 }
 
+// leak opens a file as a careless library does: whatever is started inherits it.
+func leak(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fd, err := unix.Dup(int(f.Fd())) //nolint:gosec // a descriptor
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+}
+
 func landlockVersion() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
@@ -76,6 +91,7 @@ func TestSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	leak(t, secret)
 	timing := quick()
 	timing.Notify = 20 * time.Second
 	r := startWith(t, timing, func(c *Config) {
@@ -115,10 +131,14 @@ func TestSandbox(t *testing.T) {
 		{"good", "whoami", "NoNewPrivs: 1"},
 		{"good", "whoami", "CapEff: 0000000000000000"},
 		{"good", "whoami", "Files: 256"},
+		{"good", "mode made", "-rw-------"},
 	} {
 		if got := try(tc.id, tc.probe); !strings.Contains(got, tc.want) {
 			t.Errorf("%s: %q, want %q", tc.probe, got, tc.want)
 		}
+	}
+	if got := try("good", "files"); strings.Contains(got, secret) || !strings.Contains(got, "/dev/null") {
+		t.Errorf("a file that a library of ours had open is open in the plugin: %s", got)
 	}
 	if !root {
 		t.Log("SKIPPED: the limit of processes needs root, or a delegated cgroup")

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/lifecycle"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
+	"github.com/nightjar-nvr/nightjar/core/pluginhost/launch"
 )
 
 // supervisor is the wish that a plugin runs; an instance is one attempt at it. Only the supervisor waits and starts
@@ -168,8 +171,16 @@ func (s *supervisor) attempt(ctx context.Context, dir string) (err error) {
 	s.set(nvr.PluginRunning, "", 0)
 	s.host.met.up.WithLabelValues(s.cfg.ID).Set(1)
 	s.log.Info("plugin runs", "name", in.name, "version", in.version, "pid", in.proc.pid())
+	if !fenced(in.proc.limits) {
+		s.log.Warn("plugin is not fenced in: it can read and write what this account can; that needs nightjar-launch beside nightjar, and a kernel with Landlock (5.13)")
+	}
 	defer s.retire()
 	return in.watch(ctx)
+}
+
+// fenced reports whether a plugin is kept from our files.
+func fenced(limits []string) bool {
+	return slices.ContainsFunc(limits, func(l string) bool { return strings.Contains(l, launch.Fenced) })
 }
 
 // retire takes the running process out of service: no further alert is given to it.
@@ -198,6 +209,14 @@ func (s *supervisor) running() (*instance, error) {
 		msg += ": " + status.Reason
 	}
 	return nil, &nvr.Error{Code: nvr.CodeUnavailable, Message: msg}
+}
+
+// notifyTime is the deadline of one alert.
+func (s *supervisor) notifyTime() time.Duration {
+	if s.cfg.Notify > 0 {
+		return min(s.cfg.Notify, maxNotify)
+	}
+	return s.host.opts.Timing.Notify
 }
 
 func (s *supervisor) stopping() error {

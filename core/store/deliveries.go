@@ -151,7 +151,11 @@ func (s *Store) CollectDelivery(ctx context.Context, d nvr.Delivery, why nvr.Hol
 		if err := q.LockRecipient(ctx, dbsqlc.LockRecipientParams{Plugin: d.Plugin, Recipient: d.Recipient}); err != nil {
 			return err
 		}
-		if d.Hold == nvr.HoldNone || d.Hold == nvr.HoldEscalation { // else it leads a digest, and waits longer
+		leads, err := q.LeadsDigest(ctx, &id)
+		if err != nil {
+			return err
+		}
+		if !leads && (d.Hold == nvr.HoldNone || d.Hold == nvr.HoldEscalation) { // else it leads a digest, and waits longer
 			head, err := q.OpenDigest(ctx, dbsqlc.OpenDigestParams{
 				Plugin: d.Plugin, Recipient: d.Recipient, Route: d.Route, Level: int32(d.Level), ID: id, Most: digestMost,
 			})

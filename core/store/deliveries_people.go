@@ -49,7 +49,7 @@ func (s *Store) Acknowledge(ctx context.Context, id, by string) (first bool, err
 	return len(ids) > 0, nil
 }
 
-// RetryDelivery makes a delivery that was not told pending again, with until to tell it in, and its job.
+// RetryDelivery makes a delivery that was not told pending again, with all that it tells, until to tell it in, and its job.
 func (s *Store) RetryDelivery(ctx context.Context, id string, until time.Time) error {
 	d, _, _, err := s.Delivery(ctx, id)
 	if err != nil {
@@ -63,8 +63,9 @@ func (s *Store) RetryDelivery(ctx context.Context, id string, until time.Time) e
 		if n == 0 {
 			return &nvr.Error{Code: nvr.CodeConflict, Message: "this delivery is " + string(d.State) + "; only failed, expired and suppressed ones can be tried again"}
 		}
-		if s.queue == nil {
-			return nil
+		head := uuid.MustParse(d.ID)
+		if err := q.RetryMembers(ctx, head); err != nil || s.queue == nil {
+			return err
 		}
 		d.NextAt = time.Now()
 		return s.queue.EnqueueTx(ctx, tx, []nvr.Delivery{d})

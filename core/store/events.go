@@ -51,6 +51,9 @@ func (s *Store) SaveEvent(ctx context.Context, e nvr.Event, deliveries []nvr.Del
 	}
 	var fresh []nvr.Delivery
 	err = s.inTx(ctx, func(tx pgx.Tx, q *dbsqlc.Queries) error {
+		if err := stillKnown(ctx, q, &row); err != nil {
+			return err
+		}
 		if err := q.SaveEvent(ctx, row); err != nil {
 			return err
 		}

@@ -132,6 +132,9 @@ func (s *Store) DeletePerson(ctx context.Context, id string) error {
 		return errNoPerson
 	}
 	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		if _, err := q.LockPersons(ctx, []uuid.UUID{u}); err != nil { // before events, as whoever saves one does
+			return err
+		}
 		if err := q.ForgetPersonInEvents(ctx, &u); err != nil {
 			return err
 		}
@@ -284,8 +287,12 @@ func (s *Store) AssignFaces(ctx context.Context, person string, ids []string) (i
 	}
 	n := 0
 	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
-		if locked, err := q.LockPersons(ctx, p); err != nil || len(locked) == 0 {
-			return errors.Join(err, errNoPerson)
+		locked, err := q.LockPersons(ctx, p)
+		if err != nil {
+			return err
+		}
+		if len(locked) == 0 {
+			return errNoPerson
 		}
 		events, err := q.AssignFaces(ctx, dbsqlc.AssignFacesParams{PersonID: p[0], Ids: faces})
 		if err != nil {

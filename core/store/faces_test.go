@@ -70,6 +70,7 @@ func TestFaces(t *testing.T) {
 	t.Run("Inbox", func(t *testing.T) { r.t = t; testInbox(r) })
 	t.Run("People", func(t *testing.T) { r.t = t; testPeople(r) })
 	t.Run("Forgetting", func(t *testing.T) { r.t = t; testForgetting(r) })
+	t.Run("Late", func(t *testing.T) { r.t = t; testLateEvents(r) })
 }
 
 func testInbox(r faceRig) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
@@ -59,16 +60,26 @@ func (s *Store) UpdateNotifier(ctx context.Context, n nvr.Notifier) (nvr.Notifie
 	return notifierOf(row), nil
 }
 
-// DeleteNotifier removes a notifier, and what it kept for itself; CodeNotFound when there is none of the id.
+// DeleteNotifier removes a notifier, what it kept for itself and the snoozes of its recipients, and suppresses what it was
+// to tell; CodeNotFound when there is none of the id.
 func (s *Store) DeleteNotifier(ctx context.Context, id string) error {
-	n, err := s.q.DeleteNotifier(ctx, id)
+	n := int64(0)
+	err := s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) (err error) {
+		if n, err = q.DeleteNotifier(ctx, id); err != nil || n == 0 {
+			return err
+		}
+		if _, err = q.DropDeliveries(ctx, dbsqlc.DropDeliveriesParams{Plugin: id, Keep: []string{}, Reason: "notifier " + id + " was removed"}); err != nil {
+			return err
+		}
+		return errors.Join(q.DeletePluginValues(ctx, id), q.DeleteSnoozesOf(ctx, id))
+	})
 	if err != nil {
 		return fmt.Errorf("delete notifier %s: %w", id, err)
 	}
 	if n == 0 {
 		return &nvr.Error{Code: nvr.CodeNotFound, Message: "notifier " + id + " does not exist"}
 	}
-	return s.DeletePluginValues(ctx, id)
+	return nil
 }
 
 func notifierOf(r dbsqlc.Notifier) nvr.Notifier {

@@ -23,8 +23,8 @@ func (s *Store) PluginValue(ctx context.Context, notifier, key string) ([]byte, 
 	return v, nil
 }
 
-// SetPluginValue stores a value for a notifier; an empty one deletes. CodeTooMany: its keys and values would have more
-// than quota bytes.
+// SetPluginValue stores a value for a notifier; an empty one deletes. CodeTooMany: its keys and values, and 64 bytes for
+// each pair, would be more than quota bytes.
 func (s *Store) SetPluginValue(ctx context.Context, notifier, key string, value []byte, quota int64) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		q := s.q.WithTx(tx)
@@ -38,7 +38,7 @@ func (s *Store) SetPluginValue(ctx context.Context, notifier, key string, value 
 		if err != nil {
 			return err
 		}
-		if n := others + int64(len(key)+len(value)); n > quota {
+		if n := others + int64(len(key)+len(value)+64); n > quota {
 			return &nvr.Error{Code: nvr.CodeTooMany, Message: fmt.Sprintf("the notifier's values would have %d bytes, it may keep %d: delete some first", n, quota)}
 		}
 		return q.PutPluginValue(ctx, dbsqlc.PutPluginValueParams{Notifier: notifier, Key: key, Value: value})

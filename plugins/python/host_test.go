@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 func TestUnderTheHost(t *testing.T) {
 	t.Parallel()
 	python := interpreter(t)
-	real, err := filepath.EvalSymlinks(python)
-	if err != nil || !strings.HasPrefix(real, "/usr/") {
-		t.Skipf("SKIPPED: %s is not below /usr, where confined plugins may read", real)
+	interp, err := filepath.EvalSymlinks(python)
+	if err != nil || !strings.HasPrefix(interp, "/usr/") {
+		t.Skipf("SKIPPED: %s is not below /usr, where confined plugins may read", interp)
 	}
 	told := make(chan string, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ const (
 	sweepEvery  = 24 * time.Hour
 	// maxSkew is how far the server's clock and ours may lie apart where ages are concerned.
 	maxSkew = 15 * time.Minute
+	// namesPerLine keeps a line within what readers of a journal take.
+	namesPerLine = 10_000
 	// maxFile is the longest recording that configuration allows.
 	maxFile = time.Hour
 )
@@ -201,8 +204,11 @@ func (a *Archive) expireDay(ctx context.Context, v *volume, d library.Day, cutof
 		}
 	}
 	if len(old) > 0 {
-		line := library.Line{Files: &library.Files{Change: library.Expired, MS: old}}
-		if err := v.lib.Append(d, line); err != nil {
+		var lines []library.Line
+		for some := range slices.Chunk(old, namesPerLine) {
+			lines = append(lines, library.Line{Files: &library.Files{Change: library.Expired, MS: some}})
+		}
+		if err := v.lib.Append(d, lines...); err != nil {
 			return &faultError{fault{"journal", fmt.Sprintf("the journal on %s cannot be written; is the disk full?", v.lib.Dir())}}
 		}
 		for _, ms := range old {

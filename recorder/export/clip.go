@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/recorder/export/flatmp4"
@@ -10,17 +11,21 @@ import (
 
 // Clip writes what is recorded of a stream in r to f as one MP4 file, cut at key pictures, and returns what it shows.
 // It ends where the stream changes its format. Nothing is kept of it and nothing waits for a worker, so it is for
-// seconds, not hours: more than maxBytes of recordings is refused with nvr.CodeTooMany before anything is read. Error
-// with nvr.CodeNotFound: nothing is recorded there.
+// seconds, not hours: more than maxBytes of recordings is refused with nvr.CodeTooMany before anything is read. What was deleted
+// meanwhile or is damaged is left out. Error with nvr.CodeNotFound: nothing is recorded there.
 func Clip(ctx context.Context, p Player, stream nvr.StreamID, r nvr.TimeRange, maxBytes int64, f flatmp4.File) ([]Piece, error) {
+	if !r.Start.Before(r.End) {
+		return nil, invalid("the time range is empty: its end must be after its start")
+	}
 	recs, err := p.Recordings(ctx, stream, r)
 	if err != nil {
 		return nil, err
 	}
 	spans := spansOf(recs, r)
-	total := int64(0)
+	total, lasts := int64(0), time.Duration(0)
 	for i := range spans {
 		total += spans[i].bytes()
+		lasts += spans[i].end().Sub(spans[i].start())
 	}
 	if total > maxBytes {
 		return nil, &nvr.Error{Code: nvr.CodeTooMany, Message: fmt.Sprintf("the film would have %s, %s are asked for at most", size(total), size(maxBytes))}
@@ -33,26 +38,32 @@ func Clip(ctx context.Context, p Player, stream nvr.StreamID, r nvr.TimeRange, m
 			return nil, err
 		}
 		changed, err := rd.describe(ctx, &spans[i])
-		if err != nil {
-			return nil, err
-		}
-		if changed && i > 0 {
+		if err == nil && changed && m.w != nil {
 			break
 		}
-		if changed {
-			if err := m.begin(f, rd, flatmp4.Reserve(r.End.Sub(r.Start), 30, 50, 1.5)); err != nil {
+		if err == nil && changed {
+			if err := m.begin(f, rd, flatmp4.Reserve(lasts, 30, 50, 1.5)); err != nil {
 				return nil, err
 			}
 		}
-		b, err := rd.read(ctx, &spans[i])
+		var b *batch
+		if err == nil {
+			b, err = rd.read(ctx, &spans[i])
+		}
+		if skippable(err) {
+			if i+1 < len(spans) {
+				spans[i+1].jump = true
+			}
+			continue
+		}
+		if err == nil {
+			err = m.take(ctx, b)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if err := m.take(ctx, b); err != nil {
-			return nil, err
-		}
 	}
-	if len(spans) == 0 || m.empty() {
+	if m.w == nil || m.empty() {
 		return nil, none
 	}
 	return m.finish(func(pieces []Piece) flatmp4.Meta {

@@ -43,6 +43,8 @@ func (j *job) export() Export {
 const (
 	// tellEvery is how often Changed hears of progress.
 	tellEvery = 500 * time.Millisecond
+	// maxCrashes is how often the process may end under a job before the job is thought to be the cause.
+	maxCrashes = 3
 	// expireEvery is how often the age of exports is looked at.
 	expireEvery = time.Minute
 )
@@ -156,6 +158,10 @@ func (e *Exporter) run(ctx, jctx context.Context, j *job) {
 	e.tell(rec.Export)
 	err := e.store.save(&rec)
 	var res result
+	if err == nil && rec.Crashes >= maxCrashes {
+		err = &nvr.Error{Code: nvr.CodeUnavailable, Message: fmt.Sprintf(
+			"Nightjar ended %d times while it worked on this export, so it is given up. Export a shorter range, and look at the log.", rec.Crashes)}
+	}
 	if err == nil {
 		res, err = e.work(jctx, j, rec.Export)
 	}

@@ -23,7 +23,7 @@ const (
 	// maxSegment is the longest segment that is believed.
 	maxSegment = 256 << 20
 	// overlap is how far a recording may reach back into what came before, as happens when a camera reconnects; beyond
-	// it the clock was set back, and of the time that happened twice only the first is exported, as playback does it.
+	// it the clock was set back, and of the time that happened twice one recording is exported, as playback does it.
 	overlap = time.Second
 )
 
@@ -58,6 +58,7 @@ func spansOf(recs []index.Recording, r nvr.TimeRange) []span {
 	var last *index.Recording
 	var next int64 // offset of what would follow seamlessly in last
 	var played time.Time
+	recs = index.Once(recs, r.End)
 	for i := range recs {
 		rec := &recs[i]
 		_, ms, err := library.ParseFilePath(rec.Path)
@@ -161,7 +162,7 @@ func (r *reader) describe(ctx context.Context, sp *span) (changed bool, err erro
 	}
 	desc, err := fmp4.ParseInit(init)
 	if err != nil {
-		return false, fmt.Errorf("init segment of %s: %w", sp.rec.Path, err)
+		return false, fmt.Errorf("init segment of %s: %w: %w", sp.rec.Path, errDamaged, err)
 	}
 	r.init, r.desc, r.clocks = init, desc, nil
 	for _, i := range fmp4.Tracks(desc) {
@@ -190,23 +191,27 @@ func (r *reader) read(ctx context.Context, sp *span) (*batch, error) {
 	}
 	samples, err := fmp4.ReadSamples(r.buf, r.desc)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", sp.rec.Path, err)
+		return nil, fmt.Errorf("read %s: %w: %w", sp.rec.Path, errDamaged, err)
 	}
 	b := &batch{span: sp, desc: r.desc, clocks: r.clocks, data: r.buf, samples: samples, wall0: sp.start().UnixMicro()}
 	i := slices.IndexFunc(samples, func(s fmp4.Sample) bool { return s.Track == 0 })
 	if i < 0 {
-		return nil, fmt.Errorf("read %s: %w", sp.rec.Path, errNoSamples)
+		return nil, fmt.Errorf("read %s: %w", sp.rec.Path, errDamaged)
 	}
 	b.pts0 = samples[i].PTS()
 	for _, s := range samples {
 		if s.Duration < 0 || s.Size > math.MaxInt32 {
-			return nil, fmt.Errorf("read %s: %w", sp.rec.Path, errNoSamples)
+			return nil, fmt.Errorf("read %s: %w", sp.rec.Path, errDamaged)
 		}
 	}
 	return b, nil
 }
 
-var errNoSamples = errors.New("no samples that could be exported")
+// errDamaged says that what was read is no video: its disk changed it.
+var errDamaged = errors.New("no samples that could be exported")
+
+// skippable reports whether err is about one piece of a recording, so that others can be exported.
+func skippable(err error) bool { return gone(err) || errors.Is(err, errDamaged) }
 
 // gone reports whether err means that a recording was deleted since it was listed.
 func gone(err error) bool { return nvr.ErrorCode(err) == nvr.CodeNotFound }

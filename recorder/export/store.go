@@ -36,6 +36,8 @@ type record struct {
 	Export
 	Need     int64 `json:"need"` // room that the job may take while it runs
 	Deleting bool  `json:"deleting,omitempty"`
+	// Crashes counts how often the process ended under the job, other than by being told to.
+	Crashes int `json:"crashes,omitempty"`
 }
 
 func openStore(dir string, logger *slog.Logger) (*store, error) {
@@ -99,6 +101,7 @@ func (s *store) read(id string) (record, error) {
 	}
 	if r.State == Running { // the process ended under it
 		r.State = Queued
+		r.Crashes++
 	}
 	return r, nil
 }

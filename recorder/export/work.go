@@ -56,7 +56,7 @@ func (e *Exporter) work(ctx context.Context, j *job, x Export) (result, error) {
 		made = append(made, files...)
 	}
 	if len(made) == 0 {
-		return result{}, &nvr.Error{Code: nvr.CodeNotFound, Message: "All recordings of this range were deleted before they could be exported."}
+		return result{}, &nvr.Error{Code: nvr.CodeNotFound, Message: "All recordings of this range were deleted before they could be exported, or are damaged."}
 	}
 	if x.Evidence {
 		return w.result, w.pack(ctx, sources, made)
@@ -95,6 +95,9 @@ func (w *work) sources(ctx context.Context) ([]*source, error) {
 			w.note(fmt.Sprintf("Nothing is recorded of %s in this range.", c))
 			continue
 		}
+		if len(index.Once(s.recs, w.x.To)) < len(s.recs) {
+			w.note(fmt.Sprintf("The clock was set back: some of this range was recorded twice of %s, and the film has one of the two. Evidence has the recordings of both.", c))
+		}
 		for i := range s.spans {
 			total += float64(s.spans[i].bytes()) * (1 + hashWeight)
 		}
@@ -128,7 +131,7 @@ func (w *work) camera(ctx context.Context, s *source) ([]File, error) {
 	var files []File
 	var f *output
 	defer func() { f.close() }()
-	lost := 0
+	lost, damaged := 0, 0
 	for i := range s.spans {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -150,8 +153,13 @@ func (w *work) camera(ctx context.Context, s *source) ([]File, error) {
 		if err == nil {
 			b, err = r.read(ctx, sp)
 		}
-		if gone(err) {
-			lost++
+		if skippable(err) {
+			if gone(err) {
+				lost++
+			} else {
+				damaged++
+				w.e.opts.Logger.Warn("a piece of a recording is left out of an export", "export", w.x.ID, "err", err)
+			}
 			if i+1 < len(s.spans) {
 				s.spans[i+1].jump = true
 			}
@@ -173,6 +181,9 @@ func (w *work) camera(ctx context.Context, s *source) ([]File, error) {
 	f = nil
 	if lost > 0 {
 		w.note(fmt.Sprintf("Recordings of %s were deleted while they were exported; the files have gaps there.", s.stream.Camera))
+	}
+	if damaged > 0 {
+		w.note(fmt.Sprintf("%d pieces of recordings of %s are damaged on their disk and left out; nightjar fsck --level content names them.", damaged, s.stream.Camera))
 	}
 	if w.x.Mode != Timelapse && len(files) > 1 {
 		w.note(fmt.Sprintf("The stream of %s changed its format in this range; there are %d files of it.", s.stream.Camera, len(files)))

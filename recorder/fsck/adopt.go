@@ -56,15 +56,18 @@ func (d *dayCheck) adopt(lost []string, prev *item) {
 		f.Repair = "It is journaled."
 		if x.is.Layout.Size < x.is.Size {
 			f.Problem = fmt.Sprintf("No journal names this recording; %v of it are whole, its end is torn.", x.is.To()-x.is.From())
-			f.Repair = "The torn end is cut off and the recording is journaled."
+			f.Repair = "The torn end goes to " + lostAndFound + " and the recording is journaled."
 		}
 		d.c.found(f, func() error { return d.enter(x) })
 	}
 }
 
-// enter cuts what is torn off and journals the recording.
+// enter cuts what is torn off, which is kept: where a disk damaged the middle of a file, pictures follow. It journals the rest.
 func (d *dayCheck) enter(x *placed) error {
 	if x.is.Layout.Size < x.is.Size {
+		if err := keepTail(d.v.lib.FS(), x.path, x.is.Layout.Size); err != nil {
+			return err
+		}
 		if err := truncate(d.v.lib.FS(), x.path, x.is.Layout.Size); err != nil {
 			return err
 		}

@@ -183,7 +183,7 @@ func (d *dayCheck) file(rec *index.Recording, ms int64) {
 		d.unreadable(rec.Path, err)
 		return
 	}
-	if err == nil {
+	if err == nil && !d.playsOn(rec, got) { // what such a one continues cannot be told
 		d.seen[ms] = got
 	}
 	if problem := d.damage(rec, got, err); problem != "" {
@@ -216,6 +216,9 @@ func (d *dayCheck) damage(rec *index.Recording, got *whole.Content, err error) s
 		return fmt.Sprintf("The file has %d bytes behind the recording's end.", got.Size-rec.Bytes)
 	case got.Size != rec.Bytes:
 		return fmt.Sprintf("The file has %d bytes, the journal says %d; %v of %v are whole.", got.Size, rec.Bytes, got.To()-got.From(), rec.Duration)
+	case d.playsOn(rec, got):
+		return fmt.Sprintf("The recording is damaged in its middle; %v of %v are whole, and pictures behind the damage still play.",
+			got.To()-got.From(), rec.Duration)
 	case got.Prefix != rec.CRC && got.Layout.Size < rec.Bytes:
 		return fmt.Sprintf("The recording is damaged; %v of %v are whole.", got.To()-got.From(), rec.Duration)
 	case got.Prefix != rec.CRC:

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"time"
@@ -28,11 +30,23 @@ func (d *dayCheck) cure(rec *index.Recording, got *whole.Content, err error) str
 		return "The file is moved to " + lostAndFound + " and the journal gives it up."
 	case got.Size == rec.Bytes && got.Prefix != rec.CRC && got.Layout.Size == rec.Bytes:
 		return "" // a new checksum would hide that the bytes changed
+	case d.playsOn(rec, got):
+		return "" // what is behind the damage would not play any more
 	case got.Layout.Size < got.Size:
 		return "The file is cut to what is whole, what is cut off goes to " + lostAndFound + ", and the journal describes the rest."
 	default:
 		return "The journal describes the file as it is."
 	}
+}
+
+// playsOn tells whether something in a file that has its length still plays behind the damage: playback finds segments by the
+// journal's offsets, not by walking the boxes.
+func (d *dayCheck) playsOn(rec *index.Recording, got *whole.Content) bool {
+	if got.Size != rec.Bytes || got.Prefix == rec.CRC || got.Layout.Size >= rec.Bytes {
+		return false
+	}
+	plays, err := got.PlaysBehind(d.v.lib.FS(), rec)
+	return err != nil || plays
 }
 
 // heal makes the file at rec.Path and its journal line agree. Dying anywhere in it leaves what the next repair heals.
@@ -119,11 +133,24 @@ func quarantine(fsys library.FS, p string) error {
 
 // keepTail copies what the file at p has from offset at on to lost+found.
 func keepTail(fsys library.FS, p string, at int64) error {
-	b, err := library.ReadFile(fsys, p)
+	to, err := freeName(fsys, p+".tail")
 	if err != nil {
 		return err
 	}
-	return keep(fsys, p+".tail", b[min(at, int64(len(b))):])
+	in, err := fsys.OpenFile(p, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.NewOffsetWriter(out, 0), io.NewSectionReader(in, at, math.MaxInt64-at)) // may be gigabytes
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close(), fsys.SyncDir(path.Dir(to)))
 }
 
 // keep writes b to lost+found under the path p.

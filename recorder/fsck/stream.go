@@ -140,6 +140,10 @@ func (t *timeline) duplicates() {
 		}
 		f := t.finding(9, Error, it)
 		if a.bytes == it.bytes && a.crc == it.crc {
+			if !a.sound() && it.sound() { // the one that stays is the one that is what was recorded
+				first[it.ms], a, it = it, it, a
+				f = t.finding(9, Error, it)
+			}
 			f.Problem = fmt.Sprintf("The same recording is in %s as well.", a.v.lib.Dir())
 			f.Repair = "This copy is moved to " + lostAndFound + "."
 			t.c.found(f, func() error { return removeCopy(it) })
@@ -239,6 +243,12 @@ func (t *timeline) known(from, to time.Time) bool {
 		}
 	}
 	return true
+}
+
+// sound tells whether the file is what its journal line says.
+func (it item) sound() bool {
+	got, err := whole.Read(it.v.lib.FS(), it.path, &index.Recording{Path: it.path, Bytes: it.bytes, CRC: it.crc})
+	return err == nil && got.Size == it.bytes && got.Prefix == it.crc
 }
 
 // removeCopy takes a copy out of its volume and its journal, which then never spoke of it.

@@ -90,17 +90,44 @@ func (s *Set) Refresh() {
 	s.refresh()
 }
 
-// Err returns why the holds are not known, or nil. They are when one volume could be read: each has all of them, and one
-// without a file is new and has no video of before.
+// Err returns why the holds are not known, or nil. They are when one file could be read: each has all of them. A volume
+// without a file is new and has no video of before, so it knows for itself and for volumes that are not there; but not for one
+// that is there and whose file cannot be read.
 func (s *Set) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.err()
+}
+
+// ErrOf returns why it is not known what is held of the video on lib, or nil. A new volume without a file has none of before,
+// whatever another one cannot tell.
+func (s *Set) ErrOf(lib *library.Library) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.err()
+	if v := s.volumes[lib]; err != nil && v != nil {
+		return v.unread
+	}
+	return err
+}
+
+// err needs the lock.
+func (s *Set) err() error {
 	var errs []error
+	fresh, broken := false, false
 	for _, v := range s.volumes {
-		if v.unread == nil {
+		switch {
+		case v.unread != nil:
+			broken = broken || !errors.Is(v.unread, library.ErrMissing)
+			errs = append(errs, v.unread)
+		case v.seen != stamp{}:
 			return nil
+		default:
+			fresh = true
 		}
-		errs = append(errs, v.unread)
+	}
+	if fresh && !broken {
+		return nil
 	}
 	return errors.Join(errs...)
 }

@@ -20,6 +20,9 @@ func (l *Library) Append(day Day, lines ...Line) error {
 		if err != nil {
 			return err
 		}
+		if len(one) > maxLine { // whoever reads it would skip it
+			return fmt.Errorf("append to journal of %s: a line of %d bytes, %d at most", day, len(one), maxLine)
+		}
 		b = append(b, one...)
 		durable = durable || line.Deleted != nil || line.Files != nil
 	}

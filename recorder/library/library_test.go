@@ -191,6 +191,25 @@ func TestCreateAvoidsTakenNames(t *testing.T) {
 	}
 }
 
+func TestALineThatNobodyWouldReadIsNotWritten(t *testing.T) {
+	lib, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lib.Close()
+	day := DayOf(front, noon)
+	ms := make([]int64, 1+maxLine/14)
+	for i := range ms {
+		ms[i] = day.Start().UnixMilli() + int64(i)
+	}
+	if err := lib.Append(day, Line{Files: &Files{Change: Expired, MS: ms}}); err == nil {
+		t.Error("a line longer than readers take was written")
+	}
+	if n, err := lib.Size(day); err != nil || n != 0 {
+		t.Errorf("%d bytes were written, error %v", n, err)
+	}
+}
+
 func TestPathsAreTheirOwnInverse(t *testing.T) {
 	p := FilePath(front, noon.UnixMilli())
 	if p != "front/main/2026-03-01/12/1772366400123.mp4" {

@@ -3,6 +3,7 @@ package playback
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ const maxPlaylist = 25 * time.Hour
 const lineBytes = 120
 
 // overlap is how far a segment may reach back into what was already played, as happens when a camera reconnects;
-// beyond it the wall clock was set back, and of the hour that happened twice only the first is played.
+// beyond it the wall clock was set back, and of the hour that happened twice one recording is played (index.Once).
 const overlap = time.Second
 
 // Playlist is an HLS playlist (RFC 8216, version 7) of recorded video.
@@ -43,15 +44,16 @@ func (p *Player) Playlist(ctx context.Context, stream nvr.StreamID, r nvr.TimeRa
 	if err != nil {
 		return Playlist{}, err
 	}
+	if p.remote == nil { // what is only in an archive that is switched off
+		recs = slices.DeleteFunc(recs, func(r index.Recording) bool { return r.Evicted })
+	}
+	recs = index.Once(recs, r.End)
 	n := 0
 	for i := range recs {
 		n += len(recs[i].Segments)
 	}
 	w := writer{prefix: prefix, body: make([]byte, 0, 256+n*(len(prefix)+lineBytes))}
 	for i := range recs {
-		if recs[i].Evicted && p.remote == nil {
-			continue // only in an archive that is switched off
-		}
 		if !w.recording(&recs[i], r) {
 			break
 		}

@@ -40,7 +40,8 @@ func (k *Keeper) look(lib *library.Library) (free, total int64, err error) {
 }
 
 // update brings the facts in step with the journals, oldest days first, reading at most budget bytes and a day. It
-// returns whether there is nothing left to read. Volumes that cannot be read have no facts.
+// returns whether there is nothing left to read. Volumes that cannot be read have no facts, and neither have those of which
+// nobody knows what is held.
 func (k *Keeper) update(budget int64) (complete bool, err error) {
 	var errs []error
 	type todo struct {
@@ -57,6 +58,9 @@ func (k *Keeper) update(budget int64) (complete bool, err error) {
 		days, err := vol.list()
 		if err == nil {
 			vol.free, vol.total, err = k.look(lib)
+		}
+		if err == nil && k.opts.Holds != nil {
+			err = k.opts.Holds.ErrOf(lib)
 		}
 		if err != nil {
 			clear(vol.days) // another disk may come

@@ -92,10 +92,16 @@ func (k *Keeper) holdsUnknown() error {
 	if k.opts.Holds == nil {
 		return nil
 	}
-	if err := k.opts.Holds.Err(); err != nil {
-		return fmt.Errorf("what is held is not known, so nothing is deleted: %w", err)
+	err := k.opts.Holds.Err()
+	if err == nil {
+		return nil
 	}
-	return nil
+	for _, lib := range k.opts.Libraries() {
+		if k.opts.Holds.ErrOf(lib) == nil {
+			return nil // update leaves the others alone
+		}
+	}
+	return fmt.Errorf("what is held is not known, so nothing is deleted: %w", err)
 }
 
 // human writes a number of bytes for people.

@@ -32,7 +32,7 @@ func (m *Maker) locate(ctx context.Context, stream nvr.StreamID, t time.Time) (p
 	if err != nil {
 		return place{}, err
 	}
-	// Where recordings overlap because the clock was set back, the later one is what was recorded then.
+	// Where recordings overlap because the clock was set back, the one that began later is shown.
 	for i := len(recs) - 1; i >= 0; i-- {
 		if r := recs[i]; len(r.Segments) > 0 && !t.Before(r.Start) && t.Before(r.End()) {
 			return placeIn(stream, t, r), nil

@@ -1,12 +1,22 @@
 import { type ReactNode, useId } from "react";
 
-export function Section({ title, children }: { title: string; children: ReactNode }) {
+interface SectionProps {
+  title: string;
+  /** what can be done with all of it, beside the title */
+  action?: ReactNode;
+  children: ReactNode;
+}
+
+export function Section({ title, action, children }: SectionProps) {
   const id = useId();
   return (
     <section aria-labelledby={id}>
-      <h2 id={id} className="mb-2 text-sm font-semibold">
-        {title}
-      </h2>
+      <div className="mb-2 flex flex-wrap items-center gap-2">
+        <h2 id={id} className="flex-1 text-sm font-semibold">
+          {title}
+        </h2>
+        {action}
+      </div>
       <div className="overflow-hidden rounded-lg border border-line bg-surface">{children}</div>
     </section>
   );

@@ -108,6 +108,19 @@ await step("alerts", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Why?" }).click();
   await page.getByTestId("why").getByText(/rules/).first().waitFor();
 });
+await step("notifications", async () => {
+  const section = page.getByTestId("notifications");
+  await section.getByTestId("delivery").or(section.getByText("Nobody was told of this.")).first().waitFor();
+  await page.goto(`${base}/notifications/?tab=deliveries`);
+  await page.getByTestId("delivery").first().waitFor({ timeout: 30_000 });
+  const delivered = await page.getByTestId("delivery").first().getAttribute("data-event");
+  await page.goto(`${base}/events/?event=${delivered}`);
+  await section.getByTestId("delivery").first().getByText("hook").first().waitFor();
+});
+await step("plugins", async () => {
+  await page.goto(`${base}/system/plugins/`);
+  await page.locator('[data-notifier="hook"][data-state="running"]').waitFor({ timeout: 30_000 });
+});
 await step("zones", async () => {
   await page.goto(`${base}/zones/?camera=${camera}`);
   await page.getByRole("button", { name: "Zone", exact: true }).click();
@@ -123,7 +136,7 @@ await step("api-docs", async () => {
   await page.getByText("/api/v1/cameras/{id}/recording").first().waitFor();
 });
 await page.setViewportSize({ width: 390, height: 844 });
-for (const [what, path] of [["live", "/"], ["timeline", `/timeline/?camera=${camera}&t=${Date.now() - 40_000}`], ["events", "/events/"], ["zones", `/zones/?camera=${camera}`], ["exports", "/exports/"], ["system", "/system/"], ["storage", "/system/storage/"]]) {
+for (const [what, path] of [["live", "/"], ["timeline", `/timeline/?camera=${camera}&t=${Date.now() - 40_000}`], ["events", "/events/"], ["zones", `/zones/?camera=${camera}`], ["exports", "/exports/"], ["system", "/system/"], ["plugins", "/system/plugins/"], ["notifications", "/notifications/"], ["storage", "/system/storage/"]]) {
   await step(`phone-${what}`, async () => {
     await page.goto(`${base}${path}`);
     await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {}); // a live socket never idles

@@ -1,3 +1,4 @@
+import type { Face, FaceStatus, Person } from "@/lib/api/face-types";
 import type { Export, Hold, Storage } from "@/lib/api/recording-types";
 import type { Bootstrap, Camera, NvrEvent } from "@/lib/api/types";
 
@@ -83,4 +84,17 @@ export function mockStorage(over: Partial<Storage> = {}): Storage {
     archive: { enabled: false, state: "disabled", backlog_files: 0, backlog_bytes: 0, uploaded_bytes: 0 },
     ...over,
   };
+}
+
+export function mockFaceStatus(over: Partial<FaceStatus> = {}): FaceStatus {
+  return { state: "ready", message: "", fix: "", persons: 2, faces: 3, inbox: 3, ...over };
+}
+
+export function mockPerson(over: Partial<Person> = {}): Person {
+  return { id: "p1", name: "Anna", created_at: "2026-01-01T00:00:00.000Z", faces: 2, cover: "faces/samples/f1/crop.jpg", events: 4, last_seen: "2026-01-31T11:00:00.000Z", ...over };
+}
+
+export function mockFace(over: Partial<Face> = {}): Face {
+  const id = over.id ?? "f1";
+  return { id, source: "event", camera: "front", event_id: "e1", seen_at: "2026-01-31T11:00:00.000Z", quality: 0.7, size: 60, url: `faces/samples/${id}/crop.jpg`, ...over };
 }

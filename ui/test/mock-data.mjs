@@ -69,7 +69,14 @@ function pickLabel(r) {
 function judged(label, rnd) {
   const severity = label === "person" ? (rnd() < 0.4 ? "high" : "") : label === "car" && rnd() < 0.3 ? "low" : "";
   const path = Array.from({ length: 9 }, (_, i) => ({ x: 0.2 + 0.06 * i, y: 0.9 - 0.03 * i, time: "" }));
-  return { severity, rules: severity ? [severity === "high" ? "somebody_outside" : "cars"] : [], entered_zones: label === "person" ? ["porch"] : [], crossings: [], max_speed: 0, path, ...(label === "person" && rnd() < 0.3 ? { identity: { state: "known", name: "Anna", similarity: 0.83 } } : {}) };
+  return { severity, rules: severity ? [severity === "high" ? "somebody_outside" : "cars"] : [], entered_zones: label === "person" ? ["porch"] : [], crossings: [], max_speed: 0, path, ...(label === "person" ? { mode: severity ? "night" : "home", ...seen(rnd()) } : {}) };
+}
+
+/** Who it was, for as many as were seen well. */
+function seen(x) {
+  if (x < 0.3) return { identity: { state: "known", person_id: "anna", name: "Anna", similarity: 0.83 } };
+  if (x < 0.4) return { identity: { state: "known", person_id: "ben", name: "Ben", similarity: 1 } };
+  return x < 0.6 ? { identity: { state: "unknown", similarity: 0 } } : {};
 }
 
 export function makeVerdicts(event) {
@@ -87,6 +94,7 @@ export function makeVerdicts(event) {
         conditions: [
           { name: "label", holds: person, detail: person ? "person is one of person." : `${event.label} is not one of person.` },
           { name: "zone", holds: person, detail: person ? "it has entered porch, and porch is asked for." : "it has entered no zone, and porch is asked for." },
+          { name: "identity", holds: high, detail: `${event.identity?.name ? `it is ${event.identity.name} (similarity ${event.identity.similarity})` : event.identity ? "it is nobody who is known" : "nobody was recognised yet"}, and unknown is asked for.` },
           { name: "mode", holds: high, detail: high ? "the mode is night, and away, night is asked for." : "the mode is home, and away, night is asked for." },
         ],
       },

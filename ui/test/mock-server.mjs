@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { clipOf, detector, makeCameras, makeEvents, makeHeat, makeMotion, makeSystem, makeTimeline, makeVerdicts, openapi, runsOf } from "./mock-data.mjs";
+import { makeFaceLibrary } from "./mock-faces.mjs";
 import { loadClips } from "./mock-media.mjs";
 import { estimate, makeCoverage, makeDensity, makeLedger, makePlan, makePreviews, makeStorage } from "./mock-recording.mjs";
 
@@ -19,6 +20,7 @@ export async function startMock(port = 0) {
   const { clips, dir } = loadClips();
   const cameras = makeCameras();
   const events = makeEvents(cameras);
+  const faces = makeFaceLibrary(events);
   const started = Date.now();
   const ledger = makeLedger();
   const sockets = new Set();
@@ -80,7 +82,7 @@ export async function startMock(port = 0) {
     if (path === "events") {
       const q = url.searchParams;
       const list = (key, value) => !q.get(key) || q.get(key).split(",").includes(value);
-      const found = events.filter((e) => list("camera", e.camera) && list("label", e.label) && list("kind", e.kind) && (q.get("alerts") !== "true" || e.severity) && (!q.get("zones") || e.entered_zones?.includes(q.get("zones"))) && (!q.get("from") || Date.parse(e.start) >= Date.parse(q.get("from"))) && (!q.get("to") || Date.parse(e.start) < Date.parse(q.get("to"))));
+      const found = events.filter((e) => list("camera", e.camera) && list("label", e.label) && list("kind", e.kind) && (q.get("alerts") !== "true" || e.severity) && (!q.get("zones") || e.entered_zones?.includes(q.get("zones"))) && (!q.get("person") || q.get("person").split(",").some((p) => e.identity && (p === e.identity.state || p === e.identity.person_id))) && (!q.get("from") || Date.parse(e.start) >= Date.parse(q.get("from"))) && (!q.get("to") || Date.parse(e.start) < Date.parse(q.get("to"))));
       const at = Number(q.get("cursor") ?? 0);
       const limit = Number(q.get("limit") ?? 50);
       return send(200, { items: found.slice(at, at + limit), next_cursor: found.length > at + limit ? String(at + limit) : undefined });
@@ -90,6 +92,9 @@ export async function startMock(port = 0) {
       if (req.method === "PUT") ({ mode } = JSON.parse(body));
       return send(200, { mode });
     }
+    const nothing = { "push-keys": { keys: [] }, notifiers: { notifiers: [] }, routes: { routes: [] }, deliveries: { items: [] }, "delivery-queues": { queues: [] }, snoozes: { snoozes: [] }, "plugin-audit": { steps: [] }, plugins: { plugins: [], keys: [], allow_unsigned: false, platform: "linux-amd64" } }[path];
+    if (nothing) return send(200, nothing);
+    if (/^events\/\w+\/deliveries$/.test(path)) return send(200, { items: [] });
     if ((m = /^events\/(\w+)(\/verdicts)?$/.exec(path))) {
       const event = events.find((e) => e.id === m[1]);
       if (!event) return problem(404, "Not Found", "this event does not exist");
@@ -120,6 +125,7 @@ export async function startMock(port = 0) {
       const { hls } = clips[clipOf[m[1]]];
       return binary(res, "video/mp4", m[2] === "init" ? hls.init : hls.segment(Number(m[2])));
     }
+    if (path.startsWith("faces") && faces(`${req.method} ${path}`, body, /mockfaces=(\w+)/.exec(req.headers.cookie ?? "")?.[1], send, problem, (jpeg) => binary(res, "image/jpeg", jpeg))) return;
     if (recording(req, res, path, url, body, send, problem)) return;
     return problem(404, "Not Found", `there is no ${path}`);
   }

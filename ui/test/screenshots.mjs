@@ -1,6 +1,7 @@
 // Walks through every page of the export in Chromium at two sizes and under two prefixes, and fails on what no test of a
 // component sees: console errors, requests outside the prefix, accessibility faults, video that does not move.
 // `node test/screenshots.mjs [filter]`; pictures land in test/.artifacts.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -45,6 +46,10 @@ async function inStep(page, label, count) {
   if ((await clock()) === before) faults.push(`${label}: the clock stands`);
   console.log(`${label}: ${(await page.getByTestId("skew").count()) ? await page.getByTestId("skew").textContent() : "skew is not shown"}`);
 }
+
+/** Any picture at all: what the mock server says of it goes by its name. */
+const artifactPicture = join(artifacts, "picture.jpg");
+execFileSync("ffmpeg", ["-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc=s=320x240", "-frames:v", "1", artifactPicture]);
 
 const t = (minutes) => Date.now() - minutes * 60_000;
 const steps = [
@@ -221,6 +226,82 @@ const steps = [
       await page.getByRole("button", { name: "Why?" }).click();
       await page.getByTestId("verdict").first().waitFor();
     } },
+  { name: "event-who", path: "/events/?person=unknown", act: async (page, label) => {
+      await page.getByTestId("event").first().hover();
+      await page.getByRole("button", { name: /^Details of/ }).first().click();
+      await page.getByRole("button", { name: "This is…" }).click();
+      await page.getByRole("combobox", { name: "Name" }).fill("be");
+      await page.getByRole("option", { name: /^Ben/ }).waitFor();
+      if ((await page.getByRole("option").count()) !== 2) faults.push(`${label}: "be" does not offer Ben and a new person`);
+    } },
+  { name: "events-person", path: "/events/?person=anna", act: (page) => page.getByTestId("identity").first().waitFor({ state: "attached" }) },
+  { name: "faces", path: "/faces/", act: (page) => page.getByTestId("person").first().waitFor() },
+  { name: "faces-missing", path: "/faces/", cookies: { mockfaces: "missing" }, act: (page) => page.getByTestId("face-status").getByText("nightjar models pull dlib").waitFor() },
+  { name: "faces-disabled", path: "/faces/", cookies: { mockfaces: "disabled" }, act: (page) => page.getByText("Nobody is known yet").waitFor() },
+  { name: "faces-add", path: "/faces/", act: async (page, label) => {
+      await page.getByRole("button", { name: "Add a person" }).click();
+      const jpeg = readFileSync(artifactPicture);
+      await page.getByLabel("Pictures", { exact: true }).setInputFiles(["none.jpg", "two.jpg", "small.jpg"].map((name) => ({ name, mimeType: "image/jpeg", buffer: jpeg })));
+      await page.getByRole("textbox", { name: "Name" }).fill(`Eva ${label}`);
+      await page.getByRole("button", { name: "Add 3 pictures" }).click();
+      await page.getByText("No face was found in the picture").waitFor();
+      await page.getByText("too small").waitFor();
+      await page.getByLabel("Pictures", { exact: true }).setInputFiles([{ name: "twin.jpg", mimeType: "image/jpeg", buffer: jpeg }]);
+      await page.getByRole("button", { name: "Add person" }).click();
+      await page.getByText("merge them").waitFor();
+    }, allow: /422/ },
+  { name: "faces-inbox", path: "/faces/?tab=unknown", tall: true, act: (page) => page.getByTestId("group").first().waitFor() },
+  { name: "faces-inbox-keys", path: "/faces/?tab=unknown", desk: true, act: async (page, label) => {
+      await page.getByTestId("group").first().waitFor();
+      const before = await page.getByTestId("group").count();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("ArrowDown");
+      await page.locator("[data-testid=group][data-current=true]").nth(0).waitFor();
+      await page.keyboard.press("d");
+      await page.getByRole("button", { name: "Undo" }).waitFor();
+      if ((await page.getByTestId("group").count()) !== before - 1) faults.push(`${label}: D did not dismiss the group`);
+      await page.keyboard.press("u");
+      await page.getByRole("button", { name: "Undo" }).waitFor({ state: "hidden" });
+      await page.keyboard.press("ArrowUp");
+      await page.keyboard.press("ArrowUp");
+      await page.keyboard.press("x");
+      await page.keyboard.press("ArrowRight");
+      await page.keyboard.press(" ");
+      await page.getByRole("toolbar", { name: "Chosen faces" }).getByText("2 faces").waitFor();
+      await page.screenshot({ path: join(artifacts, `${label}-chosen.png`) });
+      await page.keyboard.press("Enter");
+      await page.getByRole("dialog").getByRole("combobox").fill(`Fred ${label}`);
+      await page.keyboard.press("Enter");
+      await page.getByText(/2 faces are Fred/).waitFor();
+    } },
+  { name: "faces-inbox-choose", path: "/faces/?tab=unknown", act: async (page) => {
+      await page.getByTestId("face").nth(1).getByRole("button").click();
+      await page.getByTestId("face").nth(2).getByRole("button").click();
+      await page.getByRole("toolbar", { name: "Chosen faces" }).waitFor();
+    } },
+  { name: "faces-inbox-name", path: "/faces/?tab=unknown", act: async (page) => {
+      await page.getByRole("button", { name: "Somebody else…" }).first().click();
+      await page.getByRole("dialog").getByRole("option").first().waitFor();
+    } },
+  { name: "person", path: "/faces/person/?id=ben", tall: true, act: async (page) => {
+      await page.getByTestId("sample").first().waitFor();
+      await page.getByTestId("event").first().waitFor();
+    } },
+  { name: "person-bare", path: "/faces/person/?id=dora", act: (page) => page.getByText("is never recognised").waitFor() },
+  { name: "person-gone", path: "/faces/person/?id=nobody", act: (page) => page.getByText("This person is not in the library").waitFor(), allow: /404/ },
+  { name: "person-merge", path: "/faces/person/?id=carl", act: async (page) => {
+      await page.getByRole("button", { name: "Merge", exact: true }).click();
+      await page.getByRole("dialog").getByRole("combobox").selectOption("ben");
+      await page.getByText("Which name stays?").waitFor();
+    } },
+  { name: "person-rename", path: "/faces/person/?id=carl", act: async (page) => {
+      await page.getByRole("button", { name: "Rename" }).click();
+      await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).waitFor();
+    } },
+  { name: "person-delete", path: "/faces/person/?id=ben", act: async (page) => {
+      await page.getByRole("button", { name: "Delete", exact: true }).click();
+      await page.getByRole("dialog").waitFor();
+    } },
   { name: "mode", path: "/", act: async (page) => {
       await page.getByRole("button", { name: /Arming mode/ }).click();
       await page.getByRole("dialog", { name: "Arming mode" }).waitFor();
@@ -264,7 +345,7 @@ for (const [prefixName, base] of [["root", ""], ["ingress", "/api/hassio_ingress
       page.on("pageerror", (e) => faults.push(`${label}: ${e.message}`));
       page.on("request", (r) => r.url().startsWith("http") && !new URL(r.url()).pathname.startsWith(`${base}/`) && faults.push(`${label}: request outside the prefix: ${r.url()}`));
       if (!step.signedOut) {
-        await context.addCookies([{ name: "mock", value: "1", url: mock.url }]);
+        await context.addCookies(Object.entries({ mock: "1", ...step.cookies }).map(([name, value]) => ({ name, value, url: mock.url })));
         await context.addInitScript((key) => localStorage.setItem(key, "1"), `nightjar:${base}:session`);
       }
       try {
@@ -298,7 +379,7 @@ async function tallShot(page, viewport, label) {
 async function accessibility(step, viewport, base, label) {
   const context = await browser.newContext({ viewport, bypassCSP: true, reducedMotion: "reduce" });
   if (!step.signedOut) {
-    await context.addCookies([{ name: "mock", value: "1", url: mock.url }]);
+    await context.addCookies(Object.entries({ mock: "1", ...step.cookies }).map(([name, value]) => ({ name, value, url: mock.url })));
     await context.addInitScript((key) => localStorage.setItem(key, "1"), `nightjar:${base}:session`);
   }
   const page = await context.newPage();

@@ -83,9 +83,10 @@ func printBench(out io.Writer, b *app.Bench) error {
 	for _, s := range b.Streams {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%.1f\t%.1f\n", s.Stream, s.Codec, s.DecodedOn, s.PictureMS, 100*s.DecodeCores, 100*s.WatchCores)
 	}
-	fmt.Fprintln(w, "\nMODEL\tINPUT\tON\tFIRST ms\tp50 ms\tp95 ms\tLOOKS/s\tSESSIONS")
+	fmt.Fprintln(w, "\nMODEL\tINPUT\tON\tFIRST ms\tp50 ms\tp95 ms\tLOOKS/s\tSESSIONS\tBATCH\tTIME OF A BATCH")
 	for _, m := range b.Models {
-		fmt.Fprintf(w, "%s\t%dx%d\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t%d\n", m.Name, m.Width, m.Height, m.Provider, m.FirstMS, m.P50MS, m.P95MS, m.PerSecond, m.Sessions)
+		fmt.Fprintf(w, "%s\t%dx%d\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t%d\t%d\t%s\n", m.Name, m.Width, m.Height, m.Provider, m.FirstMS, m.P50MS, m.P95MS, m.PerSecond, m.Sessions,
+			m.Batch, batchTime(m))
 	}
 	fmt.Fprintf(w, "\nCAMERAS AT %g FPS\tSTREAM\tNOTHING MOVES\tMOTION %.0f %%\tALWAYS MOTION\n", b.FPS, 100*b.Busy)
 	for _, c := range b.Capacity {
@@ -101,6 +102,14 @@ func printBench(out io.Writer, b *app.Bench) error {
 		fmt.Fprintf(w, "Note: %s\n", p)
 	}
 	return w.Flush()
+}
+
+// batchTime holds a batch against its pictures one by one.
+func batchTime(m app.ModelCost) string {
+	if m.BatchTried == 0 {
+		return "not measured: " + m.BatchReason
+	}
+	return fmt.Sprintf("%.2f of %d one by one", m.BatchRatio, m.BatchTried)
 }
 
 func yes(ok bool) string {

@@ -279,6 +279,9 @@ func checkQuiet(field string, q nvr.Quiet) (out []Problem) {
 	if q.Except != "" && q.Except.Rank() == 0 {
 		out = append(out, Problem{field + ".except", fmt.Sprintf("%q is not one of low, normal, high", q.Except)})
 	}
+	if q.Action == nvr.QuietHold && q.From == q.To && len(q.Days) == 0 {
+		out = append(out, Problem{field, "is always: alerts would be held for ever; give it an end, or drop them"})
+	}
 	for _, d := range q.Days {
 		if d < time.Sunday || d > time.Saturday {
 			out = append(out, Problem{field + ".days", fmt.Sprintf("%d is not a day of the week", int(d))})

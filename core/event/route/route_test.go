@@ -210,6 +210,8 @@ func TestTemplates(t *testing.T) {
 		`{{template "x"}}`: "may not do", `{{define "x"}}{{template "x"}}{{end}}{{template "x"}}`: "may not do", `{{html .Label}}`: "may not do",
 		`{{call .Label}}`: "may not do", `{{range $i, $c := .Count}}{{end}}`: "may not do", `{{(index .Zones 0)}}`: "may not do",
 		strings.Repeat("x", 2001): "longer than",
+		// Ten alerts within ten, and so on: each costs ten times the one before, and writes nothing that a limit could see.
+		strings.Repeat("{{with $}}{{range .Alerts}}", 30) + strings.Repeat("{{end}}{{end}}", 30): "at most 2 within",
 	} {
 		if err := CheckTemplate(bad); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%.40q: %v", bad, err)

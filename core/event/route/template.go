@@ -20,6 +20,7 @@ const (
 	maxTitle    = 200  // characters of what it makes
 	maxText     = 3000
 	maxListed   = 10 // alerts that the default text of a digest lists
+	maxRanges   = 2  // within each other: the zones of each alert. Each more multiplies the time a template takes
 )
 
 // The templates of routes that have none.
@@ -114,9 +115,9 @@ func compile(text string) (*template.Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is not a template: %s", strings.TrimPrefix(err.Error(), "template: "))
 	}
-	if len(t.Templates()) > 1 || (t.Tree != nil && !harmless(t.Tree.Root)) {
-		return nil, fmt.Errorf("holds what templates may not do; allowed are fields, if, with, range over a list, and the functions %s",
-			strings.Join(slices.Sorted(slices.Values(allowedFuncs)), ", "))
+	if len(t.Templates()) > 1 || (t.Tree != nil && !harmless(t.Tree.Root, 0)) {
+		return nil, fmt.Errorf("holds what templates may not do; allowed are fields, if, with, range over a list (at most %d within each other), and the functions %s",
+			maxRanges, strings.Join(slices.Sorted(slices.Values(allowedFuncs)), ", "))
 	}
 	if _, err := execute(t, Example("new"), maxText); err != nil {
 		return nil, fmt.Errorf("does not work: %s", strings.TrimPrefix(err.Error(), "template: "))
@@ -125,8 +126,8 @@ func compile(text string) (*template.Template, error) {
 }
 
 // harmless walks a parsed template: what is not on the list is refused, so that what later versions of text/template add is
-// refused too.
-func harmless(n parse.Node) bool {
+// refused too. ranges is in how many ranges it stands.
+func harmless(n parse.Node, ranges int) bool {
 	switch n := n.(type) {
 	case nil, *parse.TextNode, *parse.FieldNode, *parse.DotNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.VariableNode,
 		*parse.CommentNode, *parse.BreakNode, *parse.ContinueNode:
@@ -134,25 +135,25 @@ func harmless(n parse.Node) bool {
 	case *parse.IdentifierNode:
 		return slices.Contains(allowedFuncs, n.Ident)
 	case *parse.ListNode:
-		return n == nil || every(n.Nodes)
+		return n == nil || every(n.Nodes, ranges)
 	case *parse.ActionNode:
-		return harmless(n.Pipe)
+		return harmless(n.Pipe, ranges)
 	case *parse.PipeNode:
-		return n == nil || every(n.Cmds)
+		return n == nil || every(n.Cmds, ranges)
 	case *parse.CommandNode:
-		return every(n.Args)
+		return every(n.Args, ranges)
 	case *parse.IfNode:
-		return harmless(n.Pipe) && harmless(n.List) && harmless(n.ElseList)
+		return harmless(n.Pipe, ranges) && harmless(n.List, ranges) && harmless(n.ElseList, ranges)
 	case *parse.WithNode:
-		return harmless(n.Pipe) && harmless(n.List) && harmless(n.ElseList)
+		return harmless(n.Pipe, ranges) && harmless(n.List, ranges) && harmless(n.ElseList, ranges)
 	case *parse.RangeNode: // over a field only: ranging over a number is a loop as long as its writer likes
-		return ranged(n.Pipe) && harmless(n.List) && harmless(n.ElseList)
+		return ranges < maxRanges && ranged(n.Pipe) && harmless(n.List, ranges+1) && harmless(n.ElseList, ranges)
 	}
 	return false
 }
 
-func every[T parse.Node](nodes []T) bool {
-	return !slices.ContainsFunc(nodes, func(n T) bool { return !harmless(n) })
+func every[T parse.Node](nodes []T, ranges int) bool {
+	return !slices.ContainsFunc(nodes, func(n T) bool { return !harmless(n, ranges) })
 }
 
 func ranged(p *parse.PipeNode) bool {

@@ -52,6 +52,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Run("Footage", s.testFootage)
 	t.Run("Restream", s.testRestream)
 	t.Run("Browser", s.testBrowser)
+	t.Run("Plugins", s.testPlugins)
 	t.Run("Access", s.testAccess)
 	t.Run("Kill", s.testKill)
 	t.Run("Stop", s.testStop)

@@ -92,7 +92,7 @@ notifiers:
 		Plugins  []struct{ ID, State, Reason string }
 		Warnings []struct{ Code, Message string }
 	}
-	waitFor(t, "a warning for each fault", 30*time.Second, func() bool {
+	waitFor(t, "a warning for each fault", 2*time.Minute, func() bool {
 		api.get("system", &sys)
 		codes := map[string]bool{}
 		for _, w := range sys.Warnings {

@@ -54,7 +54,8 @@ type Decoder struct {
 	cfg      Config
 	hardware *Hardware // that it was opened with; nil: software
 	trouble  trouble
-	decoded  int // pictures that came out of libavcodec, wanted or not
+	unread   trouble // the same for pictures that the hardware decodes but does not give back
+	decoded  int     // pictures that came out of libavcodec, wanted or not
 }
 
 // New returns a decoder for the picture track of desc. A new Description needs a new Decoder.
@@ -89,11 +90,10 @@ func (d *Decoder) open(h *Hardware) {
 		}
 		return 0
 	}
-	d.hardware, d.synced, d.trouble = h, false, 0
-	if d.c = nil; h != nil && h.ref() == nil {
-		return // closed meanwhile
-	}
-	d.c = C.nj_open(codecOf(d.track.Codec), flag(d.cfg.SkipLoopFilter), C.int(d.cfg.MaxSide), flag(d.cfg.still), h.kind(), h.ref())
+	d.hardware, d.synced, d.trouble, d.unread, d.c = h, false, 0, 0, nil
+	h.use(func(device unsafe.Pointer) {
+		d.c = C.nj_open(codecOf(d.track.Codec), flag(d.cfg.SkipLoopFilter), C.int(d.cfg.MaxSide), flag(d.cfg.still), h.kind(), device)
+	})
 }
 
 func codecOf(c media.Codec) C.int {
@@ -134,7 +134,7 @@ func (d *Decoder) Decode(u *media.AccessUnit, notBefore int64, f *Frame) (bool, 
 	if u.Track != d.index || len(u.Payload) == 0 {
 		return false, nil
 	}
-	if u.Key && d.hardware != nil && d.trouble.over() {
+	if u.Key && d.hardware != nil && (d.trouble.over() || d.unread.over()) {
 		d.Close()
 		if d.open(nil); d.c == nil {
 			return false, fmt.Errorf("decode: libavcodec has no %s decoder", d.track.Codec)
@@ -157,6 +157,7 @@ func (d *Decoder) Decode(u *media.AccessUnit, notBefore int64, f *Frame) (bool, 
 	}
 	d.decoded += int(d.result.decoded)
 	d.trouble.note(rc < 0, d.result.decoded > 0)
+	d.unread.note(d.result.unread != 0, d.result.got != 0)
 	if d.result.got != 0 {
 		f.Width, f.Height, f.PTS = int(d.result.width), int(d.result.height), int64(d.result.pts)
 		// The wall clock is continuous within a session, so a reordered picture is placed by its distance in PTS.

@@ -92,13 +92,18 @@ func (h *Hardware) Accel() Accel {
 
 func (h *Hardware) kind() C.int { return kindOf(h.Accel()) }
 
-func (h *Hardware) ref() unsafe.Pointer {
+// use calls open with the device, nil for the processor, and not at all once the hardware is closed. A decoder takes its own
+// hold of the device meanwhile, so Close must wait.
+func (h *Hardware) use(open func(device unsafe.Pointer)) {
 	if h == nil {
-		return nil
+		open(nil)
+		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.device
+	if h.device != nil {
+		open(h.device)
+	}
 }
 
 func kindOf(a Accel) C.int {

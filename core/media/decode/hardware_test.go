@@ -116,13 +116,26 @@ func TestTroubleEndsAtAKeyFrame(t *testing.T) {
 	if !tr.over() {
 		t.Fatal("never given up")
 	}
+	if tr.note(false, true); tr != 0 {
+		t.Fatal("a picture does not end the trouble")
+	}
+	for name, leave := range map[string]func(d *Decoder){ // as a driver leaves it that
+		"hangs":                  func(d *Decoder) { d.trouble = maxTrouble },
+		"gives no pictures back": func(d *Decoder) { d.unread = maxTrouble },
+	} {
+		t.Run(name, func(t *testing.T) { endsInSoftware(t, leave) })
+	}
+}
+
+func endsInSoftware(t *testing.T, leave func(d *Decoder)) {
 	units := footage.Load(t, "counter_sub.mp4", 15)[:45]
 	d, err := New(units[0].Desc, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	d.hardware, d.trouble = &Hardware{accel: VAAPI}, maxTrouble // as a driver leaves it that hangs
+	d.hardware = &Hardware{accel: VAAPI}
+	leave(d)
 	var f Frame
 	defer f.Close()
 	n := 0
@@ -138,8 +151,20 @@ func TestTroubleEndsAtAKeyFrame(t *testing.T) {
 	if n != len(units) || d.hardware != nil || d.On() != CPU {
 		t.Fatalf("%d pictures of %d, on %s", n, len(units), d.On())
 	}
-	if tr.note(false, true); tr != 0 {
-		t.Fatal("a picture does not end the trouble")
+}
+
+// A camera that connects while the hardware is given back is decoded in software.
+func TestClosedHardwareIsLeftAlone(t *testing.T) {
+	units := footage.Load(t, "counter_sub.mp4", 15)[:1]
+	h := &Hardware{accel: VAAPI}
+	h.Close()
+	d, err := New(units[0].Desc, Config{Hardware: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if d.hardware != nil || d.On() != CPU {
+		t.Fatalf("on %s", d.On())
 	}
 }
 

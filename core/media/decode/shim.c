@@ -238,12 +238,15 @@ int nj_decode(nj_decoder *d, const uint8_t *data, int size, int64_t pts, int64_t
 		int e = deliver(d, dst, cap, out);
 		if (e < 0)
 			err = e;
+		out->unread = e < 0;
 	}
 	return err;
 }
 
 int nj_fetch(nj_decoder *d, uint8_t *dst, int cap, nj_result *out) {
-	return d->wanted->data[0] ? deliver(d, dst, cap, out) : AVERROR(EINVAL);
+	int err = d->wanted->data[0] ? deliver(d, dst, cap, out) : AVERROR(EINVAL);
+	out->unread = err < 0;
+	return err;
 }
 
 uint8_t *nj_alloc(int size) {

@@ -11,6 +11,7 @@ typedef struct {
 	int need;          // bytes the buffer must have
 	int decoded;       // pictures that came out of the decoder, wanted or not
 	int broken;        // of these, pictures with decoding errors, never delivered
+	int unread;        // a wanted picture came out, and could not be copied or scaled
 } nj_result;
 
 typedef struct nj_decoder nj_decoder;

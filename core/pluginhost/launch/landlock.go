@@ -20,6 +20,9 @@ const (
 		unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 )
 
+// Fenced is what a Report says where Landlock keeps the process from all files but those it needs.
+const Fenced = "files fenced in (Landlock)"
+
 // fence is what a Landlock domain allows.
 type fence struct {
 	read, write []string // files and folders; what is missing is left out
@@ -34,7 +37,7 @@ func landlock(f fence) ([]string, error) {
 		return nil, nil // a kernel without it
 	}
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: rightsV1}
-	applied := []string{"files fenced in (Landlock)"}
+	applied := []string{Fenced}
 	if version >= 2 {
 		attr.Handled_access_fs |= unix.LANDLOCK_ACCESS_FS_REFER
 	}

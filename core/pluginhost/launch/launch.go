@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -48,8 +50,8 @@ type Report struct {
 // limits, gives up privileges and executes the plugin. It returns only if that failed.
 func Become() error {
 	runtime.LockOSThread() // capabilities, Landlock and the death signal belong to the thread that executes
-	unix.CloseOnExec(configFD)
-	unix.CloseOnExec(reportFD)
+	closeOnExec()
+	unix.Umask(0o077)
 	config, report := os.NewFile(configFD, "launch config"), os.NewFile(reportFD, "launch report")
 	if config == nil || report == nil {
 		return errors.New("this command is for Nightjar's plugin host, not for people")
@@ -76,6 +78,23 @@ func Become() error {
 	}
 	_ = json.NewEncoder(report).Encode(r)
 	return err
+}
+
+// closeOnExec keeps every descriptor but the standard ones from the plugin: those of the conversation, and what a library of
+// ours opened carelessly and the fork took along.
+func closeOnExec() {
+	if unix.CloseRange(configFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	// A kernel before 5.11.
+	unix.CloseOnExec(configFD)
+	unix.CloseOnExec(reportFD)
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > reportFD {
+			unix.CloseOnExec(fd)
+		}
+	}
 }
 
 // Limits bound a plugin's process. Zero values mean the defaults in parentheses. Which of them the machine can enforce

@@ -200,6 +200,15 @@ func (q *Queries) DeleteSnooze(ctx context.Context, arg DeleteSnoozeParams) (int
 	return result.RowsAffected(), nil
 }
 
+const deleteSnoozesOf = `-- name: DeleteSnoozesOf :exec
+DELETE FROM snoozes WHERE plugin = $1
+`
+
+func (q *Queries) DeleteSnoozesOf(ctx context.Context, plugin string) error {
+	_, err := q.db.Exec(ctx, deleteSnoozesOf, plugin)
+	return err
+}
+
 const deliveryByID = `-- name: DeliveryByID :one
 SELECT d.id, d.event_id, d.plugin, d.recipient, d.route, d.level, d.revision, d.phase, d.state, d.hold, d.digest_id, d.attempts, d.last_error, d.message, d.token, d.admitted, d.created_at, d.next_at, d.delivered_at, d.expires_at, d.claimed_by, d.claimed_until, d.acknowledged_at, d.acknowledged_by, e.id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.score, e.top_score, e.box_x, e.box_y, e.box_w, e.box_h, e.stationary, e.has_snapshot, e.revision, e.zones, e.entered_zones, e.crossings, e.path, e.speed, e.max_speed, e.severity, e.rules, e.mode, e.identity, e.person_id, e.person, e.similarity, e.updated_at, coalesce(c.name, e.camera)::text AS camera_name
 FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN cameras c ON c.id = e.camera
@@ -324,16 +333,22 @@ SELECT
         AND o.id < d.id AND o.state = 'pending' ORDER BY o.id LIMIT 1), now())::timestamptz AS earlier_at,
     EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
         AND o.id < d.id AND o.state = 'pending')::boolean AS earlier,
-    EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient
-        AND o.id < d.id AND (o.digest_id IS NOT NULL OR (o.state = 'pending' AND o.hold <> '')))::boolean AS collected,
+    EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
+        AND o.id < d.id AND (o.digest_id IS NOT NULL OR (o.state = 'pending' AND o.hold NOT IN ('', 'escalation'))))::boolean AS collected,
     EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
         AND o.id > d.id AND o.phase <> 'new' AND o.state = 'pending')::boolean AS superseded,
     coalesce((SELECT max(a.acknowledged_by) FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL), '')::text AS acknowledged_by,
-    EXISTS (SELECT 1 FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL)::boolean AS acknowledged,
+    -- A digest was seen, and is snoozed, when all that it tells was and is: nobody's alert may go with another's.
+    (EXISTS (SELECT 1 FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM deliveries m WHERE m.digest_id = d.id AND m.state = 'pending'
+            AND NOT EXISTS (SELECT 1 FROM deliveries a WHERE a.event_id = m.event_id AND a.acknowledged_at IS NOT NULL)))::boolean AS acknowledged,
     coalesce((SELECT max(s.until) FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
         AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient))), now())::timestamptz AS snoozed_until,
-    EXISTS (SELECT 1 FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
-        AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient)))::boolean AS snoozed,
+    (EXISTS (SELECT 1 FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
+        AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient)))
+        AND NOT EXISTS (SELECT 1 FROM deliveries m JOIN events n ON n.id = m.event_id WHERE m.digest_id = d.id AND m.state = 'pending'
+            AND NOT EXISTS (SELECT 1 FROM snoozes s WHERE s.until > now() AND (s.camera = '' OR s.camera = n.camera)
+                AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient)))))::boolean AS snoozed,
     (SELECT count(*) FROM deliveries m WHERE m.digest_id = d.id AND m.state = 'pending')::integer AS members
 FROM deliveries d WHERE d.id = $1
 `
@@ -466,6 +481,34 @@ func (q *Queries) DigestSize(ctx context.Context, id uuid.UUID) (int32, error) {
 	return n, err
 }
 
+const dropDeliveries = `-- name: DropDeliveries :execrows
+UPDATE deliveries SET state = 'suppressed', last_error = $1::text, hold = '', claimed_until = NULL
+WHERE state = 'pending' AND ($2::text = '' OR route = $2::text) AND ($3::text = '' OR plugin = $3::text)
+    AND NOT (recipient = ANY($4::text[]))
+`
+
+type DropDeliveriesParams struct {
+	Reason string
+	Route  string
+	Plugin string
+	Keep   []string
+}
+
+// Nobody waits for what a route that is gone, or a person it does not name any more, was to be told. Members of a digest have
+// its route and recipient.
+func (q *Queries) DropDeliveries(ctx context.Context, arg DropDeliveriesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, dropDeliveries,
+		arg.Reason,
+		arg.Route,
+		arg.Plugin,
+		arg.Keep,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const extendDigest = `-- name: ExtendDigest :exec
 UPDATE deliveries SET expires_at = greatest(expires_at, $1::timestamptz) WHERE id = $2
 `
@@ -503,7 +546,7 @@ func (q *Queries) HoldDelivery(ctx context.Context, arg HoldDeliveryParams) erro
 }
 
 const joinDigest = `-- name: JoinDigest :exec
-UPDATE deliveries SET digest_id = $1::uuid, hold = $2, claimed_until = NULL WHERE id = $3
+UPDATE deliveries SET digest_id = $1::uuid, hold = $2, claimed_until = NULL WHERE id = $3 AND state = 'pending'
 `
 
 type JoinDigestParams struct {
@@ -515,6 +558,17 @@ type JoinDigestParams struct {
 func (q *Queries) JoinDigest(ctx context.Context, arg JoinDigestParams) error {
 	_, err := q.db.Exec(ctx, joinDigest, arg.Head, arg.Hold, arg.ID)
 	return err
+}
+
+const leadsDigest = `-- name: LeadsDigest :one
+SELECT EXISTS (SELECT 1 FROM deliveries m WHERE m.digest_id = $1 AND m.state = 'pending')::boolean AS leads
+`
+
+func (q *Queries) LeadsDigest(ctx context.Context, digestID *uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, leadsDigest, digestID)
+	var leads bool
+	err := row.Scan(&leads)
+	return leads, err
 }
 
 const lockRecipient = `-- name: LockRecipient :exec
@@ -533,9 +587,9 @@ func (q *Queries) LockRecipient(ctx context.Context, arg LockRecipientParams) er
 
 const openDigest = `-- name: OpenDigest :one
 SELECT h.id FROM deliveries h WHERE h.state = 'pending' AND h.hold IN ('quiet', 'digest', 'rate') AND h.digest_id IS NULL AND h.plugin = $1 AND h.recipient = $2
-    AND h.route = $3 AND h.level = $4 AND h.id <> $5 AND h.next_at > now() AND (h.claimed_until IS NULL OR h.claimed_until < now())
+    AND h.route = $3 AND h.level = $4 AND h.id <> $5 AND h.next_at > clock_timestamp() AND (h.claimed_until IS NULL OR h.claimed_until < now())
     AND (SELECT count(*) FROM deliveries m WHERE m.digest_id = h.id) < $6::integer
-ORDER BY h.id LIMIT 1
+ORDER BY h.id LIMIT 1 FOR UPDATE OF h
 `
 
 type OpenDigestParams struct {
@@ -547,6 +601,7 @@ type OpenDigestParams struct {
 	Most      int32
 }
 
+// Locked, so that it is not claimed, and told without the one that joins it, before that one has joined.
 func (q *Queries) OpenDigest(ctx context.Context, arg OpenDigestParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, openDigest,
 		arg.Plugin,
@@ -733,6 +788,16 @@ func (q *Queries) RetryDelivery(ctx context.Context, arg RetryDeliveryParams) (i
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const retryMembers = `-- name: RetryMembers :exec
+UPDATE deliveries SET state = 'pending', last_error = '' WHERE digest_id = $1::uuid AND state IN ('failed', 'expired', 'suppressed')
+`
+
+// What a digest did not tell, it tells when it is tried again.
+func (q *Queries) RetryMembers(ctx context.Context, head uuid.UUID) error {
+	_, err := q.db.Exec(ctx, retryMembers, head)
+	return err
 }
 
 const settleDelivery = `-- name: SettleDelivery :execrows

@@ -59,7 +59,7 @@ func (q *Queries) PluginValue(ctx context.Context, arg PluginValueParams) ([]byt
 }
 
 const pluginValueBytes = `-- name: PluginValueBytes :one
-SELECT coalesce(sum(length(value) + octet_length(key)), 0)::bigint FROM plugin_values WHERE notifier = $1 AND key <> $2
+SELECT coalesce(sum(length(value) + octet_length(key) + 64), 0)::bigint FROM plugin_values WHERE notifier = $1 AND key <> $2
 `
 
 type PluginValueBytesParams struct {
@@ -67,7 +67,7 @@ type PluginValueBytesParams struct {
 	Key      string
 }
 
-// Of all keys but one.
+// Of all keys but one. A row counts 64 bytes, so that there are not a million of them.
 func (q *Queries) PluginValueBytes(ctx context.Context, arg PluginValueBytesParams) (int64, error) {
 	row := q.db.QueryRow(ctx, pluginValueBytes, arg.Notifier, arg.Key)
 	var column_1 int64

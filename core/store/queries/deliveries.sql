@@ -32,16 +32,22 @@ SELECT
         AND o.id < d.id AND o.state = 'pending' ORDER BY o.id LIMIT 1), now())::timestamptz AS earlier_at,
     EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
         AND o.id < d.id AND o.state = 'pending')::boolean AS earlier,
-    EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient
-        AND o.id < d.id AND (o.digest_id IS NOT NULL OR (o.state = 'pending' AND o.hold <> '')))::boolean AS collected,
+    EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
+        AND o.id < d.id AND (o.digest_id IS NOT NULL OR (o.state = 'pending' AND o.hold NOT IN ('', 'escalation'))))::boolean AS collected,
     EXISTS (SELECT 1 FROM deliveries o WHERE o.event_id = d.event_id AND o.plugin = d.plugin AND o.recipient = d.recipient AND o.level = d.level
         AND o.id > d.id AND o.phase <> 'new' AND o.state = 'pending')::boolean AS superseded,
     coalesce((SELECT max(a.acknowledged_by) FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL), '')::text AS acknowledged_by,
-    EXISTS (SELECT 1 FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL)::boolean AS acknowledged,
+    -- A digest was seen, and is snoozed, when all that it tells was and is: nobody's alert may go with another's.
+    (EXISTS (SELECT 1 FROM deliveries a WHERE a.event_id = d.event_id AND a.acknowledged_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM deliveries m WHERE m.digest_id = d.id AND m.state = 'pending'
+            AND NOT EXISTS (SELECT 1 FROM deliveries a WHERE a.event_id = m.event_id AND a.acknowledged_at IS NOT NULL)))::boolean AS acknowledged,
     coalesce((SELECT max(s.until) FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
         AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient))), now())::timestamptz AS snoozed_until,
-    EXISTS (SELECT 1 FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
-        AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient)))::boolean AS snoozed,
+    (EXISTS (SELECT 1 FROM snoozes s JOIN events e ON e.id = d.event_id WHERE s.until > now() AND (s.camera = '' OR s.camera = e.camera)
+        AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient)))
+        AND NOT EXISTS (SELECT 1 FROM deliveries m JOIN events n ON n.id = m.event_id WHERE m.digest_id = d.id AND m.state = 'pending'
+            AND NOT EXISTS (SELECT 1 FROM snoozes s WHERE s.until > now() AND (s.camera = '' OR s.camera = n.camera)
+                AND (s.plugin = '' OR (s.plugin = d.plugin AND s.recipient = d.recipient)))))::boolean AS snoozed,
     (SELECT count(*) FROM deliveries m WHERE m.digest_id = d.id AND m.state = 'pending')::integer AS members
 FROM deliveries d WHERE d.id = $1;
 
@@ -58,13 +64,17 @@ SELECT count(DISTINCT d.event_id)::integer AS n FROM deliveries d WHERE d.id = @
 SELECT pg_advisory_xact_lock(hashtextextended(sqlc.arg(plugin)::text || E'\n' || sqlc.arg(recipient)::text, 7233019442));
 
 -- name: OpenDigest :one
+-- Locked, so that it is not claimed, and told without the one that joins it, before that one has joined.
 SELECT h.id FROM deliveries h WHERE h.state = 'pending' AND h.hold IN ('quiet', 'digest', 'rate') AND h.digest_id IS NULL AND h.plugin = @plugin AND h.recipient = @recipient
-    AND h.route = @route AND h.level = @level AND h.id <> @id AND h.next_at > now() AND (h.claimed_until IS NULL OR h.claimed_until < now())
+    AND h.route = @route AND h.level = @level AND h.id <> @id AND h.next_at > clock_timestamp() AND (h.claimed_until IS NULL OR h.claimed_until < now())
     AND (SELECT count(*) FROM deliveries m WHERE m.digest_id = h.id) < sqlc.arg(most)::integer
-ORDER BY h.id LIMIT 1;
+ORDER BY h.id LIMIT 1 FOR UPDATE OF h;
 
 -- name: JoinDigest :exec
-UPDATE deliveries SET digest_id = sqlc.arg(head)::uuid, hold = @hold, claimed_until = NULL WHERE id = @id;
+UPDATE deliveries SET digest_id = sqlc.arg(head)::uuid, hold = @hold, claimed_until = NULL WHERE id = @id AND state = 'pending';
+
+-- name: LeadsDigest :one
+SELECT EXISTS (SELECT 1 FROM deliveries m WHERE m.digest_id = $1 AND m.state = 'pending')::boolean AS leads;
 
 -- name: ExtendDigest :exec
 UPDATE deliveries SET expires_at = greatest(expires_at, sqlc.arg(until)::timestamptz) WHERE id = @id;
@@ -126,6 +136,17 @@ UPDATE deliveries SET state = 'pending', hold = '', digest_id = NULL, next_at = 
     claimed_until = NULL, admitted = true, last_error = ''
 WHERE id = @id AND state IN ('failed', 'expired', 'suppressed');
 
+-- name: RetryMembers :exec
+-- What a digest did not tell, it tells when it is tried again.
+UPDATE deliveries SET state = 'pending', last_error = '' WHERE digest_id = sqlc.arg(head)::uuid AND state IN ('failed', 'expired', 'suppressed');
+
+-- name: DropDeliveries :execrows
+-- Nobody waits for what a route that is gone, or a person it does not name any more, was to be told. Members of a digest have
+-- its route and recipient.
+UPDATE deliveries SET state = 'suppressed', last_error = sqlc.arg(reason)::text, hold = '', claimed_until = NULL
+WHERE state = 'pending' AND (sqlc.arg(route)::text = '' OR route = sqlc.arg(route)::text) AND (sqlc.arg(plugin)::text = '' OR plugin = sqlc.arg(plugin)::text)
+    AND NOT (recipient = ANY(sqlc.arg(keep)::text[]));
+
 -- name: AcknowledgeEvents :many
 -- The event of a delivery and, for a digest, those it tells. What waits only for nobody to do this is suppressed.
 UPDATE deliveries d SET acknowledged_at = now(), acknowledged_by = @by,
@@ -147,6 +168,9 @@ SELECT * FROM snoozes WHERE until > now() ORDER BY until;
 
 -- name: DeleteSnooze :execrows
 DELETE FROM snoozes WHERE plugin = $1 AND recipient = $2 AND camera = $3;
+
+-- name: DeleteSnoozesOf :exec
+DELETE FROM snoozes WHERE plugin = $1;
 
 -- name: DeletePastSnoozes :exec
 DELETE FROM snoozes WHERE until <= now();

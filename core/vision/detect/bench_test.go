@@ -29,7 +29,7 @@ func TestDetectCostRatio(t *testing.T) {
 		}
 		bare := func() time.Duration {
 			t0 := time.Now()
-			if err := s.ort.RunWithOptions(s.run); err != nil {
+			if err := s.runOn(1); err != nil {
 				t.Fatal(err)
 			}
 			return time.Since(t0)

@@ -19,7 +19,7 @@ const padGrey = 114
 type canvas struct {
 	model  *Model
 	small  gocv.Mat        // the region at its size in the input
-	input  gocv.Mat        // three planes, one below the other
+	input  gocv.Mat        // three planes, one below the other; a view of the session's input
 	placed image.Rectangle // where the picture lies in each plane now
 	planes [3]gocv.Mat     // views of these places, for blue, green and red
 	scale  float32         // from the region to the input
@@ -27,9 +27,16 @@ type canvas struct {
 	blue   int             // index of blue's plane: 0 BGR, 2 RGB
 }
 
-func newCanvas(m *Model) *canvas {
+// newInput is the memory of n pictures' planes, one below the other.
+func newInput(m *Model, n int) gocv.Mat {
 	cv.SingleThread()
-	c := &canvas{model: m, small: gocv.NewMat(), factor: 1, input: gocv.NewMatWithSize(3*m.Height, m.Width, gocv.MatTypeCV32FC1)}
+	return gocv.NewMatWithSize(n*3*m.Height, m.Width, gocv.MatTypeCV32FC1)
+}
+
+// newCanvas returns the canvas of the picture at index slot of an input, which must outlive it.
+func newCanvas(m *Model, input gocv.Mat, slot int) *canvas {
+	h := 3 * m.Height
+	c := &canvas{model: m, small: gocv.NewMat(), factor: 1, input: input.Region(image.Rect(0, slot*h, m.Width, (slot+1)*h))}
 	for i := range c.planes {
 		c.planes[i] = gocv.NewMat()
 	}

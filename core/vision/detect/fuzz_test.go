@@ -104,7 +104,7 @@ func FuzzModelFile(f *testing.F) {
 		if len(m.Labels) == 0 || m.Width%32 != 0 || m.Height%32 != 0 || m.Width > maxInputSide || m.Height > maxInputSide {
 			t.Fatalf("accepted %+v", m)
 		}
-		s, err := newSession(m, 0.2, 0.45)
+		s, err := newSession(m, 1, 0.2, 0.45)
 		if err != nil {
 			t.Fatalf("an accepted model gives no session: %v", err)
 		}
@@ -112,7 +112,7 @@ func FuzzModelFile(f *testing.F) {
 		if err := s.warm(); err != nil {
 			t.Fatalf("an accepted model does not run: %v", err)
 		}
-		s.decoder.decode(s.out.GetData())
+		s.decoder.decode(s.answer(0))
 	})
 }
 

@@ -51,7 +51,7 @@ func open(t testing.TB, name string) *Model {
 
 func openSession(t testing.TB, m *Model, minScore float32) *session {
 	t.Helper()
-	s, err := newSession(m, minScore, 0.45)
+	s, err := newSession(m, 1, minScore, 0.45)
 	if err != nil {
 		t.Fatal(err)
 	}

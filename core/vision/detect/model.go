@@ -31,6 +31,7 @@ type Model struct {
 	Labels []string // by class
 
 	data          []byte
+	batch         int // first dimension of the input: pictures at once; 0: any number
 	input, output string
 	provider      Provider
 }
@@ -109,7 +110,7 @@ func modelMetadata(data []byte) map[string]string {
 
 func (m *Model) wrongShape(in, out any) error {
 	return &nvr.Error{Code: nvr.CodeInvalid, Message: fmt.Sprintf(
-		"model %s takes %v and gives %v; want a float32 picture [1 3 H W] in and [1 4+classes n] (YOLOv8, v9, 11) or "+
+		"model %s takes %v and gives %v; want a float32 picture [1 3 H W], or several, in and [1 4+classes n] (YOLOv8, v9, 11) or "+
 			"[1 n 5+classes] (YOLOX) out, with strides 8, 16 and 32: export such a model", m.Path, in, out)}
 }
 
@@ -120,7 +121,7 @@ func (m *Model) readShapes(ins, outs []ort.InputOutputInfo, imgsz string) error 
 	in, out := ins[0], outs[0]
 	d := in.Dimensions
 	if in.DataType != ort.TensorElementDataTypeFloat || out.DataType != ort.TensorElementDataTypeFloat ||
-		len(d) != 4 || d[0] > 1 || len(out.Dimensions) != 3 {
+		len(d) != 4 || d[0] > BatchMost || len(out.Dimensions) != 3 {
 		return m.wrongShape(in.String(), out.String())
 	}
 	h, w := d[2], d[3]
@@ -130,7 +131,7 @@ func (m *Model) readShapes(ins, outs []ort.InputOutputInfo, imgsz string) error 
 	if !m.setInput(d[1], h, w) {
 		return m.wrongShape(in.String(), out.String())
 	}
-	m.input, m.output = in.Name, out.Name
+	m.input, m.output, m.batch = in.Name, out.Name, int(max(d[0], 0))
 	return nil
 }
 
@@ -168,7 +169,7 @@ func (m *Model) probe() (classes int, err error) {
 		return 0, fmt.Errorf("open model %s: %w", m.Path, err)
 	}
 	defer func() { _ = s.Destroy() }()
-	in, err := ort.NewEmptyTensor[float32](ort.NewShape(1, 3, int64(m.Height), int64(m.Width)))
+	in, err := ort.NewEmptyTensor[float32](ort.NewShape(int64(max(m.batch, 1)), 3, int64(m.Height), int64(m.Width)))
 	if err != nil {
 		return 0, fmt.Errorf("allocate input of model %s: %w", m.Path, err)
 	}
@@ -179,7 +180,10 @@ func (m *Model) probe() (classes int, err error) {
 			"model %s cannot run on a picture of %dx%d; export it again", m.Path, m.Width, m.Height)}
 	}
 	defer func() { _ = outs[0].Destroy() }()
-	shape := outs[0].GetShape()
+	shape := outs[0].GetShape().Clone()
+	if m.batch > 1 && len(shape) > 0 && shape[0] == int64(m.batch) {
+		shape[0] = 1 // an answer for each picture
+	}
 	if classes, ok := m.setLayout(shape); ok {
 		return classes, nil
 	}

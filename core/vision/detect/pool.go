@@ -36,6 +36,13 @@ type PoolConfig struct {
 	HangAfter time.Duration // a session whose inference takes longer is replaced by then; 5 s
 	WarmUp    time.Duration // the same for loading the model and its first inference; 1 min, TensorRT 10 min
 
+	// Batch is how many pictures one inference may take, see Model.ChooseBatch; 1. They are those that waited while the
+	// sessions were busy, unless BatchWait says how long a session waits for more of them, from the oldest one's arrival: on
+	// a graphics card a full batch is worth that. Sessions on the processor share out what waits; others,
+	// and those with BatchWait, take all that fits.
+	Batch     int
+	BatchWait time.Duration
+
 	// Remote is asked in place of local sessions. A model with a local copy steps in when the server fails; without one
 	// the frame is skipped with ErrRemote. Many workers are waiting for the server, so there may be more than cores.
 	Remote *kserve.Client
@@ -43,8 +50,8 @@ type PoolConfig struct {
 
 // inferer is what a worker runs: a session, or a stand-in that hangs in tests.
 type inferer interface {
-	infer(dst []Found, bgr gocv.Mat, roi image.Rectangle, region int) ([]Found, error)
-	warm() error // runs once, so that the first request is served as fast as others
+	look(jobs []job) error // at most PoolConfig.Batch; an error fails all
+	warm() error           // runs once, so that the first request is served as fast as others
 	terminate()
 	close()
 }
@@ -52,17 +59,19 @@ type inferer interface {
 // Pool runs one model for all cameras.
 type Pool struct {
 	cfg     PoolConfig
+	fill    bool // batches are as full as can be
 	model   *Model
 	open    func() (inferer, error)
 	log     *slog.Logger
 	metrics *poolMetrics
 	remote  *remoteMetrics // nil without a server
 
-	mu      sync.Mutex
-	queue   []*Client // clients with a waiting request, in order of arrival
-	idle    []*worker // the last to become idle works first: its weights are still in the cache
-	workers map[*worker]struct{}
-	running bool
+	mu       sync.Mutex
+	queue    []*Client // clients with a waiting request, in order of arrival
+	idle     []*worker // the last to become idle works first: its weights are still in the cache
+	gatherer *worker   // waits for a batch to become full; the others leave it the queue until then
+	workers  map[*worker]struct{}
+	running  bool
 
 	ewma atomic.Int64 // of one inference, ns
 }
@@ -87,8 +96,17 @@ func NewPool(m *Model, cfg PoolConfig, log *slog.Logger, reg prometheus.Register
 			cfg.WarmUp = 10 * time.Minute // it compiles the network for the card
 		}
 	}
-	p := &Pool{cfg: cfg, model: m, log: log, workers: make(map[*worker]struct{})}
-	p.open = func() (inferer, error) { return newSession(m, cfg.MinScore, cfg.IoU) }
+	if cfg.Batch = max(cfg.Batch, 1); m.batch > 0 {
+		cfg.Batch = m.batch
+	}
+	if cfg.Remote != nil {
+		cfg.Batch = 1 // the server makes batches of its own, of all that ask it
+	}
+	if cfg.Batch == 1 {
+		cfg.BatchWait = 0
+	}
+	p := &Pool{cfg: cfg, fill: cfg.BatchWait > 0 || m.batch > 1 || !m.onCPU(), model: m, log: log, workers: make(map[*worker]struct{})}
+	p.open = func() (inferer, error) { return newSession(m, cfg.Batch, cfg.MinScore, cfg.IoU) }
 	if cfg.Remote != nil {
 		p.remote = newRemoteMetrics(cfg.Remote, reg)
 		p.open = func() (inferer, error) { return newRemote(cfg.Remote, m, cfg, p.remote) }
@@ -109,6 +127,7 @@ type request struct {
 	regions []image.Rectangle
 	found   []Found
 	err     error
+	since   time.Time     // of its arrival, or that of the first one it replaced
 	done    chan struct{} // capacity 1
 }
 
@@ -129,20 +148,20 @@ func (p *Pool) Client() *Client {
 // client replaces one that still waits, which then returns ErrReplaced. After ErrHung dst must not be used again.
 func (c *Client) Detect(ctx context.Context, bgr gocv.Mat, regions []image.Rectangle, dst []Found) ([]Found, error) {
 	r, _ := c.spare.Get().(*request)
-	r.bgr, r.regions, r.found, r.err = bgr, regions, dst, nil
+	r.bgr, r.regions, r.found, r.err, r.since = bgr, regions, dst, nil, time.Now()
 	p := c.pool
 	p.mu.Lock()
-	if old := c.waiting; old != nil {
+	old := c.waiting
+	if c.waiting = r; old != nil {
+		r.since = old.since
 		old.finish(ErrReplaced)
 		p.metrics.replaced.Inc()
 	} else {
 		p.queue = append(p.queue, c)
-		if n := len(p.idle); n > 0 {
-			p.idle[n-1].wake <- struct{}{}
-			p.idle = p.idle[:n-1]
-		}
 	}
-	c.waiting = r
+	if old == nil || p.gatherer != nil { // a newer request may fill a batch
+		p.rouse()
+	}
 	p.mu.Unlock()
 	select {
 	case <-r.done:
@@ -183,21 +202,6 @@ func (c *Client) withdraw(r *request) bool {
 func (r *request) finish(err error) {
 	r.err = err
 	r.done <- struct{}{}
-}
-
-// take returns the longest waiting request, or nil after it noted that w is idle.
-func (p *Pool) take(w *worker) *request {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.queue) == 0 {
-		p.idle = append(p.idle, w)
-		return nil
-	}
-	c := p.queue[0]
-	p.queue = append(p.queue[:0], p.queue[1:]...)
-	r := c.waiting
-	c.waiting = nil
-	return r
 }
 
 // Run serves requests until ctx ends or a session cannot be opened. What waits at the end gets ErrStopped. An
@@ -268,6 +272,9 @@ func drain(ended <-chan *worker, n int) {
 func (p *Pool) forget(w *worker) {
 	p.mu.Lock()
 	delete(p.workers, w)
+	if p.gatherer == w {
+		p.gatherer = nil
+	}
 	p.idle = slices.DeleteFunc(p.idle, func(i *worker) bool { return i == w })
 	p.mu.Unlock()
 }
@@ -287,21 +294,25 @@ func (p *Pool) terminateBusy() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.workers {
-		if w.session != nil && (w.starting || w.request != nil) {
+		if w.session != nil && (w.starting || len(w.requests) > 0) {
 			w.session.terminate()
 		}
 	}
 }
 
-// worker owns one session. Its fields are guarded by the pool's lock.
+// worker owns one session. Its fields are guarded by the pool's lock, except what is the worker's own.
 type worker struct {
 	pool      *Pool
 	wake      chan struct{} // capacity 1; written when the worker is taken off the idle list
 	session   inferer
-	request   *request  // being served
-	since     time.Time // of the inference that runs, or of the start
-	starting  bool      // loads the model and runs it the first time
+	requests  []*request // being served
+	since     time.Time  // of the inference that runs, or of the start
+	starting  bool       // loads the model and runs it the first time
 	abandoned bool
+
+	tasks []task // of the requests; these are the worker's own
+	jobs  []job
+	timer *time.Timer
 }
 
 func (w *worker) run(ctx context.Context) error {
@@ -314,65 +325,14 @@ func (w *worker) run(ctx context.Context) error {
 	}
 	defer session.close()
 	for ctx.Err() == nil {
-		r := w.pool.take(w)
-		if r == nil {
-			select {
-			case <-ctx.Done():
-			case <-w.wake:
-			}
+		ok, pause := w.pool.take(w, time.Now())
+		if !ok {
+			w.sleep(ctx, pause)
 			continue
 		}
-		if !w.serve(ctx, r) {
+		if !w.serve(ctx) {
 			return nil
 		}
 	}
 	return nil
-}
-
-// serve answers r and reports whether the worker may go on.
-func (w *worker) serve(ctx context.Context, r *request) bool {
-	p, found := w.pool, r.found
-	var err error
-	for i, roi := range r.regions {
-		if ctx.Err() != nil {
-			err = ErrStopped
-			break
-		}
-		started := time.Now()
-		if !w.begin(r, started) {
-			return false
-		}
-		if found, err = w.session.infer(found, r.bgr, roi, i); err != nil {
-			break
-		}
-		p.observe(time.Since(started))
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if w.abandoned {
-		return false // the request was answered and may be another's by now
-	}
-	w.request = nil
-	r.found = found
-	r.finish(err)
-	return true
-}
-
-func (w *worker) begin(r *request, now time.Time) bool {
-	w.pool.mu.Lock()
-	defer w.pool.mu.Unlock()
-	w.request, w.since = r, now
-	if w.abandoned {
-		w.request = nil
-	}
-	return !w.abandoned
-}
-
-func (p *Pool) observe(d time.Duration) {
-	p.metrics.seconds.Observe(d.Seconds())
-	old := p.ewma.Load()
-	if old == 0 {
-		old = int64(d)
-	}
-	p.ewma.Store(old + (int64(d)-old)/10)
 }

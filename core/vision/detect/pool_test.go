@@ -32,6 +32,15 @@ func (f *fake) infer(dst []Found, _ gocv.Mat, roi image.Rectangle, region int) (
 	return append(dst, Found{Region: region, Detection: nvr.Detection{Label: "x", Score: float32(roi.Min.X)}}), nil
 }
 
+func (f *fake) look(jobs []job) error {
+	for _, j := range jobs {
+		if j.task.err == nil {
+			j.task.found, j.task.err = f.infer(j.task.found, j.task.bgr, j.roi, j.region)
+		}
+	}
+	return nil
+}
+
 func (f *fake) warm() error {
 	if f.first == nil {
 		return nil
@@ -75,11 +84,11 @@ func roi(x int) []image.Rectangle { return []image.Rectangle{image.Rect(x, 0, x+
 
 func wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for !ok() {
 		select {
 		case <-deadline:
-			t.Fatalf("waited 5 s for: %s", what)
+			t.Fatalf("waited 30 s for: %s", what)
 		case <-time.After(time.Millisecond):
 		}
 	}
@@ -139,7 +148,7 @@ func (p *Pool) busy() (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.workers {
-		if w.request != nil {
+		if len(w.requests) > 0 {
 			n++
 		}
 	}

@@ -70,7 +70,7 @@ func TestSessionsRunOnTheProviderOfTheModel(t *testing.T) {
 	}
 	m.provider = ProviderCUDA
 	if states, _ := Providers(library(t)); !states[1].Available {
-		if _, err := newSession(m, 0.3, 0.45); nvr.ErrorCode(err) != nvr.CodeUnavailable {
+		if _, err := newSession(m, 1, 0.3, 0.45); nvr.ErrorCode(err) != nvr.CodeUnavailable {
 			t.Fatalf("session on a missing provider: %v", err)
 		}
 	}

@@ -94,6 +94,7 @@ func newRemoteMetrics(client *kserve.Client, reg prometheus.Registerer) *remoteM
 type remote struct {
 	client  *kserve.Client
 	metrics *remoteMetrics
+	input   gocv.Mat // the canvas's memory
 	canvas  *canvas
 	decoder *decoder
 	call    kserve.Call
@@ -107,13 +108,15 @@ type remote struct {
 
 func newRemote(client *kserve.Client, m *Model, cfg PoolConfig, metrics *remoteMetrics) (*remote, error) {
 	r := &remote{
-		client: client, metrics: metrics, canvas: newCanvas(m), limit: cfg.HangAfter / 2,
+		client: client, metrics: metrics, input: newInput(m, 1), limit: cfg.HangAfter / 2,
 		decoder: newDecoder(m.Layout, m.Width, m.Height, len(m.Labels)),
 	}
+	r.canvas = newCanvas(m, r.input, 0)
 	r.decoder.minScore, r.decoder.iou = cfg.MinScore, cfg.IoU
-	pix, err := r.canvas.input.DataPtrFloat32()
+	pix, err := r.input.DataPtrFloat32()
 	if err != nil {
 		r.canvas.close()
+		_ = r.input.Close() // nothing can be done about memory that does not want to be freed
 		return nil, fmt.Errorf("detect: %w", err)
 	}
 	out := r.decoder.shape()
@@ -146,6 +149,16 @@ func (r *remote) close() {
 		r.local = nil
 	}
 	r.canvas.close()
+	_ = r.input.Close() // nothing can be done about memory that does not want to be freed
+}
+
+func (r *remote) look(jobs []job) error {
+	for _, j := range jobs {
+		if t := j.task; t.err == nil {
+			t.found, t.err = r.infer(t.found, t.bgr, j.roi, j.region)
+		}
+	}
+	return nil
 }
 
 func (r *remote) infer(dst []Found, bgr gocv.Mat, roi image.Rectangle, region int) ([]Found, error) {
@@ -181,7 +194,7 @@ func (r *remote) fallBack() (*session, error) {
 	if len(m.data) == 0 || r.local != nil { // written by this goroutine alone
 		return r.local, nil
 	}
-	s, err := newSession(m, r.decoder.minScore, r.decoder.iou)
+	s, err := newSession(m, 1, r.decoder.minScore, r.decoder.iou)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"gocv.io/x/gocv"
@@ -33,15 +34,15 @@ func served(t *testing.T, m *Model) kservetest.Model {
 		Infer: func(_ context.Context, raw []byte) (kserve.Tensor, []byte, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			in := s.in.GetData()
+			in := s.pix
 			for i := range in {
 				in[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 			}
-			if err := s.ort.RunWithOptions(s.run); err != nil {
+			if err := s.runOn(1); err != nil {
 				return kserve.Tensor{}, nil, err
 			}
 			var answer []byte
-			for _, v := range s.out.GetData() {
+			for _, v := range s.answer(0) {
 				answer = binary.LittleEndian.AppendUint32(answer, math.Float32bits(v))
 			}
 			return out, answer, nil
@@ -51,7 +52,7 @@ func served(t *testing.T, m *Model) kservetest.Model {
 
 func dial(t *testing.T, addr string) *kserve.Client {
 	t.Helper()
-	c, err := kserve.New(kserve.Options{URL: "grpc://" + addr, Model: "objects"})
+	c, err := kserve.New(kserve.Options{URL: "grpc://" + addr, Model: "objects", Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestRemoteFindsWhatLocalFinds(t *testing.T) {
 			if m.Width != local.Width || m.Height != local.Height || m.Layout != local.Layout || len(m.Labels) != 80 {
 				t.Fatalf("remote model %+v", m)
 			}
-			p, s := runPool(t, m, PoolConfig{Workers: 2, Remote: client}), openSession(t, local, 0.2)
+			p, s := runPool(t, m, PoolConfig{Workers: 2, Remote: client, HangAfter: 2 * time.Minute}), openSession(t, local, 0.2)
 			c := p.Client()
 			for _, file := range []string{"images/bus.jpg", "images/dog.jpg"} {
 				bgr := picture(t, file)

@@ -15,7 +15,7 @@ func (w *worker) overdue(now time.Time) bool {
 		return false
 	case w.starting:
 		limit = w.pool.cfg.WarmUp
-	case w.request == nil:
+	case len(w.requests) == 0:
 		return false
 	}
 	return now.Sub(w.since) >= limit*9/10
@@ -35,10 +35,10 @@ func (p *Pool) abandonHung() (n int) {
 		if w.session != nil {
 			w.session.terminate()
 		}
-		if w.request != nil {
-			w.request.finish(ErrHung)
-			w.request = nil
+		for _, r := range w.requests {
+			r.finish(ErrHung)
 		}
+		w.requests = nil
 		p.metrics.hangs.Inc()
 		p.log.Error("detector session hung and is replaced", "starting", w.starting, "after", now.Sub(w.since))
 		n++

@@ -30,9 +30,9 @@ func TestWatchdogGivesUpBeforeTheTimeIsOver(t *testing.T) {
 		want  bool
 	}{
 		"idle":              {worker{}, time.Hour, false},
-		"given up":          {worker{request: &request{}, abandoned: true}, time.Hour, false},
-		"busy":              {worker{request: &request{}}, 4 * time.Second, false},
-		"hung":              {worker{request: &request{}}, 4500 * time.Millisecond, true},
+		"given up":          {worker{requests: []*request{{}}, abandoned: true}, time.Hour, false},
+		"busy":              {worker{requests: []*request{{}}}, 4 * time.Second, false},
+		"hung":              {worker{requests: []*request{{}}}, 4500 * time.Millisecond, true},
 		"starting":          {worker{starting: true}, 50 * time.Second, false},
 		"hung at the start": {worker{starting: true}, time.Minute, true},
 	} {

@@ -63,7 +63,18 @@ func (g *Gallery) Replace(people []Person) {
 	g.generation.Add(1)
 }
 
-// Generation changes after each Replace.
+// Forget takes one person out. Replace must not run meanwhile.
+func (g *Gallery) Forget(id string) {
+	var left []Person
+	for _, p := range *g.people.Load() {
+		if p.ID != id {
+			left = append(left, p)
+		}
+	}
+	g.Replace(left)
+}
+
+// Generation changes after each Replace and Forget.
 func (g *Gallery) Generation() uint64 { return g.generation.Load() }
 
 // Match finds the person with the nearest sample. Each person counts once however many samples there are; that is why

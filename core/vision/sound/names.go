@@ -24,6 +24,8 @@ type names struct {
 	rate    int // of what came in
 	window  []float32
 	worth   [2]bool // something in the halves of the window is
+
+	complained time.Time
 }
 
 // class is a label that is told.
@@ -92,7 +94,10 @@ func (n *names) classify(window []float32, end time.Time) {
 	})
 	if err != nil {
 		n.meter.failures.Inc()
-		n.log.Error("sound could not be classified", "camera_id", string(n.cfg.Camera), "err", err)
+		if now := time.Now(); now.Sub(n.complained) >= complainEvery {
+			n.complained = now
+			n.log.Error("sound could not be classified", "camera_id", string(n.cfg.Camera), "err", err)
+		}
 		return
 	}
 	for _, c := range n.classes {
@@ -124,7 +129,11 @@ func (n *names) pass(now time.Time) {
 		return
 	}
 	for _, c := range n.classes {
-		if c.active && now.Sub(c.last) >= n.cfg.Hold {
+		switch quiet := now.Sub(c.last); {
+		case !c.active:
+		case quiet < -maxGap: // the clock was set back
+			c.last = now
+		case quiet >= n.cfg.Hold:
 			n.finish(c)
 		}
 	}

@@ -46,31 +46,50 @@ func (n *email) Notify(ctx context.Context, a sdk.Alert) sdk.Result {
 		if err != nil {
 			return sdk.Permanent("the recipient is not a mail address")
 		}
-		msg, err := compose(s, a, rcpt)
-		if err != nil {
-			return sdk.Permanent("the mail cannot be written: " + err.Error())
+		r, code := n.tell(ctx, s, a, rcpt)
+		if tooLarge(code) && s.Snapshot && len(a.Snapshot) > 0 { // the picture is refused, not the news
+			a.Snapshot = nil
+			a.Text = strings.TrimSpace(a.Text + "\nThe picture was too large for the mail server.")
+			r, _ = n.tell(ctx, s, a, rcpt)
 		}
-		return n.send(ctx, msg)
+		return r
 	})
 }
 
-func (n *email) send(ctx context.Context, msg *gomail.Msg) sdk.Result {
+// tooLarge knows how servers refuse a mail for its size, or for the space it would take (RFC 1870 §6, RFC 4468 §4).
+func tooLarge(code int) bool { return code == 552 || code == 523 }
+
+// tell sends one mail. code is the server's where it refused, else 0.
+func (n *email) tell(ctx context.Context, s *settings, a sdk.Alert, to *mail.Address) (r sdk.Result, code int) {
+	msg, err := compose(s, a, to)
+	if err != nil {
+		return sdk.Permanent("the mail cannot be written: " + err.Error()), 0
+	}
+	r, err = n.send(ctx, msg)
+	if err != nil {
+		code = replyCode(err)
+	}
+	return r, code
+}
+
+// send returns the server's error beside what it means.
+func (n *email) send(ctx context.Context, msg *gomail.Msg) (sdk.Result, error) {
 	s := n.Settings()
 	server := net.JoinHostPort(s.Host, strconv.Itoa(s.port()))
 	c, err := n.client(s)
 	if err != nil {
-		return sdk.BadConfig("the settings of " + server + " cannot be used")
+		return sdk.BadConfig("the settings of " + server + " cannot be used"), nil
 	}
 	conn, err := c.DialToSMTPClientWithContext(ctx)
 	if err != nil {
-		return judge(err, server)
+		return judge(err, server), err //nolint:wrapcheck // only its code is asked
 	}
 	defer func() { _ = c.CloseWithSMTPClient(conn) }() // the server has the mail or has not; a QUIT changes neither
 	err = c.SendWithSMTPClient(conn, msg)
 	if msg.IsDelivered() {
-		return sdk.OK().WithMessage(strings.Trim(msg.GetMessageID(), "<>"))
+		return sdk.OK().WithMessage(strings.Trim(msg.GetMessageID(), "<>")), nil
 	}
-	return judge(err, server)
+	return judge(err, server), err //nolint:wrapcheck // only its code is asked
 }
 
 func (n *email) client(s *settings) (*gomail.Client, error) {
@@ -108,13 +127,11 @@ func (n *email) client(s *settings) (*gomail.Client, error) {
 	return gomail.NewClient(s.Host, opts...) //nolint:wrapcheck // only whether is asked
 }
 
-// judge says what an error means for the delivery. A server's own words may repeat what it was told, so that only its
-// code is.
-func judge(err error, server string) sdk.Result {
+// replyCode is the code of a server's refusal, 0 where there is none.
+func replyCode(err error) (code int) {
 	var (
 		send  *gomail.SendError
 		reply *textproto.Error
-		code  int
 	)
 	if errors.As(err, &send) {
 		code = send.ErrorCode()
@@ -122,6 +139,13 @@ func judge(err error, server string) sdk.Result {
 	if errors.As(err, &reply) {
 		code = reply.Code
 	}
+	return code
+}
+
+// judge says what an error means for the delivery. A server's own words may repeat what it was told, so that only its
+// code is.
+func judge(err error, server string) sdk.Result {
+	code := replyCode(err)
 	said := server + " answered " + strconv.Itoa(code)
 	switch {
 	case code == 534 || code == 535 || code == 530 || code == 538: // RFC 4954 §6
@@ -130,7 +154,7 @@ func judge(err error, server string) sdk.Result {
 		return sdk.BadConfig(said + ": it does not know what it was asked for; check port and security")
 	case code >= 400 && code < 500:
 		return sdk.Retry(0, said+": not now")
-	case code == 552 || code == 523:
+	case tooLarge(code):
 		return sdk.Permanent(said + ": the mail is too large for it or the mailbox is full")
 	case code == 550 || code == 551 || code == 553:
 		return sdk.Permanent(said + ": it does not take mail for this recipient, or not from this sender")

@@ -51,6 +51,7 @@ type mode struct {
 	implicit bool // TLS from the first byte
 	plain    bool // no TLS at all
 	noAuth   bool
+	most     int64 // bytes of a mail; 0: 4 MB
 }
 
 func start(t *testing.T, m mode) *server {
@@ -66,6 +67,9 @@ func start(t *testing.T, m mode) *server {
 		return &authSession{base}, nil
 	}))
 	srv.Domain, srv.MaxMessageBytes, srv.AllowInsecureAuth, srv.EnableSMTPUTF8 = "localhost", 4<<20, m.plain, true
+	if m.most > 0 {
+		srv.MaxMessageBytes = m.most
+	}
 	srv.ErrorLog = quiet{}
 	conf := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -365,6 +369,19 @@ func TestVerdicts(t *testing.T) {
 				t.Error(r)
 			}
 		})
+	}
+}
+
+// TestTooLarge has the news arrive where the picture is too much.
+func TestTooLarge(t *testing.T) {
+	srv := start(t, mode{most: 100 << 10})
+	a := notifiertest.Alert()
+	a.Snapshot = make([]byte, 300<<10)
+	if r := configured(t, srv).Notify(t.Context(), a); !r.IsOK() {
+		t.Fatal(r)
+	}
+	if len(srv.mails) != 1 || strings.Contains(string(srv.mails[0].raw), "image/jpeg") || !strings.Contains(string(srv.mails[0].raw), "too large for the mail server") {
+		t.Errorf("%d mails", len(srv.mails))
 	}
 }
 

@@ -208,12 +208,6 @@ func judge(err error, broker string) sdk.Result {
 	case errors.As(err, &record):
 		return sdk.BadConfig(broker + " does not speak TLS there; check port and scheme")
 	}
-	// paho flattens the cause of a failed dial into text.
-	for _, refusal := range []error{outbound.ErrLinkLocal, outbound.ErrPrivate} {
-		if strings.Contains(err.Error(), refusal.Error()) {
-			return outbound.Failed(refusal, broker)
-		}
-	}
 	if strings.Contains(err.Error(), "certificate") {
 		return sdk.BadConfig(broker + " shows a certificate that is not trusted; ca_cert names an authority of your own")
 	}

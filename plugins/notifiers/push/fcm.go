@@ -139,7 +139,7 @@ func (n *push) accessToken(ctx context.Context, acct account) (*oauth2.Token, sd
 	cfg := jwt.Config{
 		Email: acct.Email, PrivateKey: []byte(acct.PrivateKey), PrivateKeyID: acct.KeyID, Scopes: []string{fcmScope}, TokenURL: acct.TokenURI,
 	}
-	token, err := cfg.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, n.typed)).Token()
+	token, err := cfg.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, n.found)).Token()
 	host := "the token server"
 	if u, parseErr := url.Parse(acct.TokenURI); parseErr == nil {
 		host = u.Host

@@ -144,7 +144,7 @@ func (g *google) send(w http.ResponseWriter, r *http.Request) {
 
 func fcmSettings(g *google) func(*settings) {
 	return func(s *settings) {
-		s.Service, s.ServiceAccount, s.URL, s.Recipients = "fcm", g.account(), g.srv.URL, []string{"device-token"}
+		s.Service, s.ServiceAccount, s.URL, s.Recipients, s.AllowPrivate = "fcm", g.account(), g.srv.URL, []string{"device-token"}, true
 	}
 }
 
@@ -175,6 +175,15 @@ func TestFCM(t *testing.T) {
 	}
 	n.token.Expiry = time.Now().Add(-time.Minute)
 	if r := n.Notify(t.Context(), a); !r.IsOK() || g.tokens != 2 {
+		t.Errorf("%v, %d tokens", r, g.tokens)
+	}
+}
+
+// TestFCMTokenServer: the file of a service account may come from anywhere; it does not lead into the house.
+func TestFCMTokenServer(t *testing.T) {
+	g := newGoogle(t)
+	n, _ := configured(t, fcmSettings(g), func(s *settings) { s.AllowPrivate = false })
+	if r := n.Notify(t.Context(), notifiertest.Alert()); !strings.Contains(r.String(), "private network") || g.tokens != 0 {
 		t.Errorf("%v, %d tokens", r, g.tokens)
 	}
 }

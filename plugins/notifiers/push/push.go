@@ -35,7 +35,7 @@ func Serve() {
 type push struct {
 	sdk.Base[settings]
 	typed  *http.Client // to where the administrator said
-	found  *http.Client // to where a browser said
+	found  *http.Client // to where a browser, or the file of a service account, said
 	fanout outbound.Fanout
 	now    func() time.Time
 

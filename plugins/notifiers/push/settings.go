@@ -30,7 +30,7 @@ type settings struct {
 	VAPIDPublicKey  string            `json:"vapid_public_key" desc:"webpush: public key, 65 bytes in base64url; browsers subscribe with it."`
 	Subject         string            `json:"subject" desc:"webpush: whom a push service may turn to, as mailto:you@example.com or an https address."`
 	Subscriptions   map[string]string `json:"subscriptions" secret:"true" desc:"webpush: id → subscription as JSON or its base64url."`
-	AllowPrivate    bool              `json:"allow_private" default:"false" desc:"webpush: also send to push services in private networks and on this machine."`
+	AllowPrivate    bool              `json:"allow_private" default:"false" desc:"webpush: also send to push services in private networks and on this machine. fcm: the same for the token_uri of service_account."`
 
 	TimeoutSeconds int `json:"timeout_seconds" minimum:"1" maximum:"30" default:"10" desc:"For one message."`
 }

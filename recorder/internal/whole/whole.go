@@ -187,6 +187,35 @@ func (c *Content) Describe(stream nvr.StreamID, p string, start time.Time) index
 	return r
 }
 
+// maxSegment is the longest segment that playback serves.
+const maxSegment = 256 << 20
+
+// PlaysBehind tells whether a segment of rec that begins behind what is whole of its file consists of whole parts.
+func (c *Content) PlaysBehind(fsys library.FS, rec *index.Recording) (bool, error) {
+	f, err := fsys.OpenFile(rec.Path, os.O_RDONLY, 0)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	for _, s := range slices.Backward(rec.Segments) {
+		if s.Offset < c.Layout.Size || s.Bytes > maxSegment {
+			continue
+		}
+		b := make([]byte, s.Bytes)
+		if _, err := f.ReadAt(b, s.Offset); err != nil {
+			return false, fmt.Errorf("read: %w", err)
+		}
+		zeros, err := firstZeros(bytes.NewReader(b), s.Bytes)
+		if err != nil {
+			return false, err
+		}
+		if samples, err := fmp4.ReadSamples(b, c.Layout.Desc); err == nil && len(samples) > 0 && zeros == s.Bytes {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // guessed is by how much the end of a recording may differ from its boxes: the last picture's duration was not known
 // when its part was written.
 const guessed = 2 * time.Second

@@ -3,6 +3,7 @@ import { Expand, Play } from "lucide-react";
 import Link from "next/link";
 import { useEffect, useRef } from "react";
 import { AlertBadge } from "@/components/AlertBadge";
+import { IdentityBadge } from "@/components/IdentityBadge";
 import { EventIcon } from "@/components/EventIcon";
 import { alertOf } from "@/lib/alerts";
 import type { NvrEvent } from "@/lib/api/types";
@@ -39,6 +40,7 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
             <Play className="size-7 fill-white text-white" />
           </span>
           {alert && <AlertBadge severity={alert} className="absolute left-1.5 top-1.5 max-sm:hidden" />}
+          <IdentityBadge event={event} className="absolute bottom-1.5 left-1.5 max-w-[calc(100%-12px)] max-sm:hidden" />
         </span>
         <span className="relative block min-w-0 flex-1 sm:px-3 sm:py-2">
           <span aria-hidden className={cn("absolute inset-x-0 top-0 h-0.5 max-sm:hidden", severityEdge(event))} />
@@ -56,12 +58,13 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
             <span className="shrink-0 max-sm:hidden">
               <When event={event} />
             </span>
+            <IdentityBadge event={event} className="shrink-0 sm:hidden" />
           </span>
           <span className="mt-0.5 flex items-center gap-2 text-xs text-muted sm:hidden">
             <span className="min-w-0 truncate">
               <When event={event} />
             </span>
-            {alert && <AlertBadge severity={alert} className="ml-auto" />}
+            {alert && <AlertBadge severity={alert} className="ml-auto shrink-0" />}
           </span>
         </span>
       </Link>

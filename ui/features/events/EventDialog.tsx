@@ -9,14 +9,17 @@ import { Dialog } from "@/components/ui/dialog";
 import { useBootstrap } from "@/hooks/use-bootstrap";
 import { alertOf, isQuiet, modeName, modeThen, ruleName } from "@/lib/alerts";
 import type { NvrEvent } from "@/lib/api/types";
-import { cameraProblem, labelName, percent } from "@/lib/format";
+import { identityOf } from "@/lib/faces";
+import { cameraProblem, labelName } from "@/lib/format";
 import { eventHref } from "@/lib/links";
 import { verdictsQuery } from "@/lib/queries/alerts";
 import { eventQuery, snapshotURL } from "@/lib/queries/events";
 import { clock, dayLabel, isoDay } from "@/lib/time/zone";
+import { EventNotifications } from "./EventNotifications";
 import { EventPicture, hasTrace } from "./EventPicture";
 import { Ongoing } from "./EventRow";
 import { eventLength, eventScore, eventTitle, zoneNames } from "./text";
+import { WhoButton, WhoText } from "./WhoIs";
 import { WhyPanel } from "./WhyPanel";
 
 interface EventDialogProps {
@@ -87,6 +90,7 @@ function Content({ listed, why, setWhy, traced, setTraced, children }: ContentPr
             Why?
           </Button>
         )}
+        <WhoButton event={event} />
         {hasTrace(event, areas) && event.has_snapshot && (
           <Button aria-pressed={traced} aria-label="Show its way" title="Its way, and the zones and lines it met" variant={traced ? "pressed" : "outline"} onClick={() => setTraced(!traced)}>
             <Route aria-hidden />
@@ -102,6 +106,7 @@ function Content({ listed, why, setWhy, traced, setTraced, children }: ContentPr
         <span className="ml-auto flex gap-2 max-sm:gap-1.5">{children}</span>
       </div>
       {judged && why && <WhyPanel id={id} event={event} />}
+      <EventNotifications event={event} />
     </>
   );
 }
@@ -109,7 +114,6 @@ function Content({ listed, why, setWhy, traced, setTraced, children }: ContentPr
 function Facts({ event }: { event: NvrEvent }) {
   const zones = zoneNames(event);
   const crossed = [...new Set((event.crossings ?? []).map((c) => `${labelName(c.line)} (${c.direction === "a_to_b" ? "a to b" : "b to a"})`))].join(", ");
-  const who = event.identity?.name?.trim();
   const problem = event.kind === "camera" ? event.detail || cameraProblem(event.label).advice : undefined;
   return (
     <>
@@ -122,7 +126,11 @@ function Facts({ event }: { event: NvrEvent }) {
         {eventScore(event) && <Fact name="Certainty">{eventScore(event)}</Fact>}
         {event.kind === "object" && <Fact name="Moving">{event.stationary ? "Standing still" : "Yes"}</Fact>}
         <AlertFacts event={event} />
-        {event.identity?.state && <Fact name="Recognised">{who ? [who, event.identity.similarity && percent(event.identity.similarity)].filter(Boolean).join(", ") : "Nobody known"}</Fact>}
+        {identityOf(event) && (
+          <Fact name="Who">
+            <WhoText event={event} />
+          </Fact>
+        )}
         {zones && <Fact name="Zones">{zones}</Fact>}
         {crossed && <Fact name="Crossed">{crossed}</Fact>}
         {event.max_speed ? <Fact name="Top speed">{Math.round(event.max_speed)} km/h</Fact> : null}

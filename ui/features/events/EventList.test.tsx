@@ -6,7 +6,7 @@ import { api } from "@/lib/api/client";
 import type { NvrEvent } from "@/lib/api/types";
 import { storageKey } from "@/lib/base";
 import { insertEvent, matches, putEvent } from "@/lib/queries/events";
-import { mockBootstrap, mockEvent, mockSession } from "@/test/fixtures";
+import { mockBootstrap, mockEvent, mockFace, mockFaceStatus, mockPerson, mockSession } from "@/test/fixtures";
 import { navigation, renderPage, server } from "@/test/render";
 import { EventList } from "./EventList";
 
@@ -27,6 +27,7 @@ beforeEach(async () => {
   pages = [{ items: [mockEvent({ id: "a" }), mockEvent({ id: "b", label: "car", camera: "drive", start: hour(1), end: undefined })] }];
   localStorage.setItem(storageKey("session"), "1");
   server.use(
+    http.get("*/api/v1/events/:id/deliveries", () => HttpResponse.json({ items: [] })),
     http.post("*/api/v1/auth/refresh", () => HttpResponse.json(mockSession)),
     http.get("*/api/v1/bootstrap", () => HttpResponse.json(mockBootstrap())),
     http.get("*/api/v1/events", ({ request }) => {
@@ -34,6 +35,8 @@ beforeEach(async () => {
       asked(Object.fromEntries(searchParams));
       return HttpResponse.json(pages[Number(searchParams.get("cursor") ?? 0)]);
     }),
+    http.get("*/api/v1/faces", () => HttpResponse.json(mockFaceStatus())),
+    http.get("*/api/v1/faces/persons", () => HttpResponse.json({ items: [mockPerson()] })),
     http.get("*/api/v1/events/:id", ({ params }) => HttpResponse.json(pages.flatMap((p) => p.items).find((e) => e.id === params.id))),
   );
   await api.refresh();
@@ -141,6 +144,42 @@ describe("EventList", () => {
     expect(titles[0]).toContain("Anna · Person");
     expect(titles[1]).toContain("Picture frozen");
     expect(titles[2]).toContain("Sound: glass breaking");
+  });
+
+  it("says who it is, how sure that is, and whose events are asked for", async () => {
+    navigation.search = "person=p1";
+    pages = [{ items: [mockEvent({ id: "a", identity: { state: "known", person_id: "p1", name: "Anna", similarity: 0.87 } })] }];
+    const { client } = renderPage(<EventList />);
+    expect(within((await cards())[0]!).getAllByText("Anna · 87 % alike").length).toBeGreaterThan(0);
+    expect(asked).toHaveBeenCalledWith({ person: "p1", limit: "40" });
+    act(() => putEvent(client, mockEvent({ id: "stranger", identity: { state: "unknown" } })));
+    expect(await cards()).toHaveLength(1);
+    await userEvent.selectOptions(await screen.findByRole("combobox", { name: "Person" }), "Strangers");
+    expect(navigation.replace).toHaveBeenCalledWith("/events/?person=unknown", { scroll: false });
+  });
+
+  it("names who is in an event, and says why that was refused", async () => {
+    pages = [{ items: [mockEvent({ id: "a", end: undefined })] }];
+    const enrolled = vi.fn();
+    let refused = true;
+    server.use(
+      http.post("*/api/v1/faces/persons/p1/events", async ({ request }) => {
+        enrolled(await request.json());
+        return refused ? HttpResponse.json({ title: "x", status: 422, detail: "no face was found in the picture" }, { status: 422 }) : HttpResponse.json({ face: mockFace(), events: 1 }, { status: 201 });
+      }),
+    );
+    renderPage(<EventList />);
+    await cards();
+    await userEvent.click(screen.getByRole("button", { name: /^Details of Person/ }));
+    const dialog = within(await screen.findByRole("dialog"));
+    expect(await dialog.findByText("Not yet")).toBeTruthy();
+    await userEvent.click(await dialog.findByRole("button", { name: "This is…" }));
+    await userEvent.type(await screen.findByRole("combobox", { name: "Name" }), "Anna{Enter}");
+    expect(await screen.findByText("No face was found in the picture.")).toBeTruthy();
+    refused = false;
+    await userEvent.click(screen.getByRole("option", { name: /^Anna/ }));
+    await waitFor(() => expect(screen.queryByRole("combobox", { name: "Name" })).toBeNull());
+    expect(enrolled).toHaveBeenLastCalledWith({ event_id: "a" });
   });
 
   it("says what to do when nothing matches", async () => {

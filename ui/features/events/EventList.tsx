@@ -1,11 +1,12 @@
 "use client";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Activity, FilterX } from "lucide-react";
+import { Activity, FilterX, ScanFace } from "lucide-react";
+import Link from "next/link";
 import { useRouter, useSearchParams } from "next/navigation";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { HeaderSlot } from "@/components/HeaderSlot";
 import { Failure, Notice } from "@/components/Notice";
-import { Button } from "@/components/ui/button";
+import { Button, buttonClass } from "@/components/ui/button";
 import { Badge } from "@/components/ui/badge";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useBootstrap, useCameraName } from "@/hooks/use-bootstrap";
@@ -15,6 +16,7 @@ import { eventHref } from "@/lib/links";
 import { eventsQuery } from "@/lib/queries/events";
 import { dayLabel, dayStart } from "@/lib/time/zone";
 import { EventCard } from "./EventCard";
+import { EventByAddress } from "./EventByAddress";
 import { EventDialog } from "./EventDialog";
 import { filterFrom, filterHref } from "./filter";
 import { FilterBar } from "./FilterBar";
@@ -45,7 +47,14 @@ export function EventList() {
 
   return (
     <div className="flex min-h-full flex-col">
-      <HeaderSlot>{query.isRefetching && events && <Badge>Updating</Badge>}</HeaderSlot>
+      <HeaderSlot>
+        {/* the phone's bar has room for five */}
+        <Link href="/faces/" prefetch={false} className={buttonClass({ variant: "ghost", className: "md:hidden" })}>
+          <ScanFace aria-hidden />
+          Faces
+        </Link>
+        {query.isRefetching && events && <Badge>Updating</Badge>}
+      </HeaderSlot>
       <div className="sticky top-0 z-10">
         {boot ? <FilterBar boot={boot} filter={filter} onChange={(next) => router.replace(filterHref(next), { scroll: false })} /> : <div className="h-[49px] border-b border-line bg-surface" />}
       </div>
@@ -69,6 +78,7 @@ export function EventList() {
         hasNewer={index > 0}
         hasOlder={index >= 0 && index < (events?.length ?? 0) - 1}
       />
+      {params.get("event") && index < 0 && <EventByAddress id={params.get("event") ?? ""} onClose={() => router.replace(filterHref(filter), { scroll: false })} />}
     </div>
   );
 }

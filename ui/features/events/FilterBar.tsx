@@ -10,6 +10,7 @@ import type { EventFilter } from "@/lib/queries/events";
 import { now } from "@/lib/time/clock";
 import { addDays, dayLabel, dayStart, isoDay, parseDay } from "@/lib/time/zone";
 import { toggled } from "./filter";
+import { PersonSelect } from "./PersonSelect";
 
 /** Labels that most people look for; the others are in the list only once they have happened. */
 const FIRST = ["person", "car", "dog", "cat", "bicycle", "package"];
@@ -46,6 +47,7 @@ export function FilterBar({ boot, filter, onChange }: FilterBarProps) {
         Alerts only
       </Chip>
       <ZoneSelect boot={boot} filter={filter} set={set} />
+      <PersonSelect value={filter.person} onChange={(person) => set({ person })} />
       {shown.map((label) => (
         <Chip key={label} pressed={chosen.includes(label)} onClick={() => set({ label: toggled(filter.label, label) })}>
           <EventIcon event={{ kind: "object", label }} />

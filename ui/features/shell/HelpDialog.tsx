@@ -12,6 +12,7 @@ const groups: { title: string; keys: [string[], string][] }[] = [
       [["g", "m"], "Motion search"],
       [["g", "f"], "Faces"],
       [["g", "x"], "Exports and kept footage"],
+      [["g", "n"], "Notifications"],
       [["g", "s"], "System"],
       [["g", "a"], "API reference"],
     ],

@@ -1,4 +1,5 @@
 "use client";
+import dynamic from "next/dynamic";
 import { usePathname, useRouter } from "next/navigation";
 import { type ReactNode, useEffect, useState, useSyncExternalStore } from "react";
 import { Wordmark } from "@/components/Wordmark";
@@ -8,10 +9,12 @@ import { useBootstrap } from "@/hooks/use-bootstrap";
 import { useHotkeys } from "@/hooks/use-hotkeys";
 import { api } from "@/lib/api/client";
 import { BottomBar, Rail } from "./Nav";
-import { HelpDialog } from "./HelpDialog";
 import { nav, titleOf } from "./nav";
 import { StatusBar } from "./StatusBar";
 import { useLiveData } from "./use-live-data";
+
+// Loaded when it is wanted, and with it what dialogs are made of.
+const HelpDialog = dynamic(() => import("./HelpDialog").then((module) => module.HelpDialog));
 
 const unknown = { status: "unknown" } as const;
 
@@ -65,7 +68,7 @@ function SignedIn({ pathname, children }: { pathname: string; children: ReactNod
         {boot.isError && !boot.data ? <Failure error={boot.error} retry={() => void boot.refetch()} className="h-full" /> : children}
       </main>
       <BottomBar pathname={pathname} />
-      <HelpDialog open={help} onOpenChange={setHelp} />
+      {help && <HelpDialog open onOpenChange={setHelp} />}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { Braces, CalendarRange, Download, LayoutGrid, ListVideo, type LucideIcon, ScanFace, ScanSearch, ServerCog } from "lucide-react";
+import { Bell, Braces, CalendarRange, Download, LayoutGrid, ListVideo, type LucideIcon, ScanFace, ScanSearch, ServerCog } from "lucide-react";
 
 export interface NavItem {
   href: string;
@@ -17,6 +17,7 @@ export const nav: readonly NavItem[] = [
   { href: "/motion/", label: "Motion search", icon: ScanSearch, key: "m", desktopOnly: true },
   { href: "/faces/", label: "Faces", icon: ScanFace, key: "f", desktopOnly: true },
   { href: "/exports/", label: "Exports", icon: Download, key: "x" },
+  { href: "/notifications/", label: "Notifications", icon: Bell, key: "n", desktopOnly: true },
   { href: "/system/", label: "System", icon: ServerCog, key: "s" },
   { href: "/api-docs/", label: "API", icon: Braces, key: "a", desktopOnly: true },
 ];
@@ -24,6 +25,7 @@ export const nav: readonly NavItem[] = [
 /** Title of the page at a path; a camera's page is named by its own header. */
 export function titleOf(pathname: string): string {
   if (pathname.startsWith("/camera")) return ""; // its name is known to the page, which puts it into the bar itself
+  if (pathname.startsWith("/faces/person")) return ""; // a name, too
   if (pathname.startsWith("/api-docs")) return "API reference";
   if (pathname.startsWith("/zones")) return "Zones";
   return nav.find((item) => (item.href === "/" ? pathname === "/" : pathname.startsWith(item.href.slice(0, -1))))?.label ?? "Nightjar";

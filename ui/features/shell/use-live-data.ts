@@ -7,6 +7,7 @@ import type { Topics } from "@/lib/api/types";
 import { putCamera, refetchCameras } from "@/lib/queries/cameras";
 import { putEvent, refetchEvents, refetchTodaysAlerts } from "@/lib/queries/events";
 import { refetchMode } from "@/lib/queries/alerts";
+import { refetchFaces } from "@/lib/queries/faces";
 import { refetchSystem } from "@/lib/queries/system";
 import { refetchTimeline, refetchToday } from "@/lib/queries/timeline";
 
@@ -21,7 +22,7 @@ export function useLiveData(): void {
   useEffect(() => {
     realtime.start();
     const off = realtime.onResync(() => {
-      void Promise.all([refetchCameras(client), refetchEvents(client), refetchTimeline(client), refetchSystem(client), refetchMode(client)]);
+      void Promise.all([refetchCameras(client), refetchEvents(client), refetchTimeline(client), refetchSystem(client), refetchMode(client), refetchFaces(client)]);
     });
     return () => {
       off();
@@ -41,7 +42,7 @@ export function useLiveData(): void {
         if (phase === "update" || timer.current !== undefined) return;
         timer.current = setTimeout(() => {
           timer.current = undefined;
-          void Promise.all([refetchToday(client), refetchTodaysAlerts(client)]);
+          void Promise.all([refetchToday(client), refetchTodaysAlerts(client), event.identity && refetchFaces(client)]);
         }, TIMELINE_DEBOUNCE_MS);
       },
       [client],

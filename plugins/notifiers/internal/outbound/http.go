@@ -82,9 +82,9 @@ func Failed(err error, host string) sdk.Result {
 		cert *tls.CertificateVerificationError
 	)
 	switch {
-	case errors.Is(err, ErrLinkLocal):
+	case refused(err, ErrLinkLocal):
 		return sdk.BadConfig(host + ": " + ErrLinkLocal.Error())
-	case errors.Is(err, ErrPrivate):
+	case refused(err, ErrPrivate):
 		return sdk.BadConfig(host + ": " + ErrPrivate.Error())
 	case errors.As(err, &cert):
 		return sdk.BadConfig(host + " shows a certificate that is not trusted")
@@ -97,6 +97,11 @@ func Failed(err error, host string) sdk.Result {
 	default:
 		return sdk.Retry(0, host+" broke off the request")
 	}
+}
+
+// refused finds a refusal of ours also where a library flattened the cause of its error into text.
+func refused(err, refusal error) bool {
+	return errors.Is(err, refusal) || strings.Contains(err.Error(), refusal.Error())
 }
 
 // Said names an answer for a person: host, code and its text.

@@ -7,15 +7,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
+	"text/template/parse"
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/plugins/sdk"
 )
 
-// maxRendered bounds what a template makes, in bytes.
-const maxRendered = 4 << 20
+const (
+	maxRendered = 4 << 20  // bytes of what a template makes
+	maxTemplate = 16 << 10 // bytes of a template
+	maxRanges   = 2        // within each other: the zones of each event of a digest
+)
 
 // Message is an alert as JSON, version 1. Fields may be added.
 type Message struct {
@@ -102,8 +107,12 @@ func event(e sdk.Event) Event {
 type Template struct{ t *template.Template }
 
 // Parse reads a Go template and tries it on an example, so that a misspelt field is found while it is being set and
-// not when somebody is at the door. Errors are sentences for a person.
+// not when somebody is at the door. Errors are sentences for a person. What takes long without writing anything, which no
+// limit of the output ends, is refused: ranges over numbers and within ranges within ranges, templates that call themselves.
 func Parse(text string) (*Template, error) {
+	if len(text) > maxTemplate {
+		return nil, fmt.Errorf("template is longer than %d bytes", maxTemplate)
+	}
 	t, err := template.New("").Option("missingkey=error").Funcs(template.FuncMap{
 		"json":  toJSON,
 		"upper": strings.ToUpper,
@@ -113,9 +122,49 @@ func Parse(text string) (*Template, error) {
 	if err != nil {
 		return nil, sentence(err)
 	}
+	for _, one := range t.Templates() {
+		if one.Tree != nil && endless(one.Root, 0) {
+			return nil, fmt.Errorf("template may use range on a list of the alert only, as {{range .digest}}, at most %d within each other, and no template or block", maxRanges)
+		}
+	}
 	out := &Template{t}
 	_, err = out.Render(Example())
 	return out, err
+}
+
+// endless reports whether a part of a template could take long. ranges is in how many ranges it stands.
+func endless(n parse.Node, ranges int) bool {
+	branch := func(b *parse.BranchNode, in int) bool {
+		return endless(b.List, in) || b.ElseList != nil && endless(b.ElseList, ranges)
+	}
+	switch n := n.(type) {
+	case *parse.ListNode:
+		return n != nil && slices.ContainsFunc(n.Nodes, func(n parse.Node) bool { return endless(n, ranges) })
+	case *parse.IfNode:
+		return branch(&n.BranchNode, ranges)
+	case *parse.WithNode:
+		return branch(&n.BranchNode, ranges)
+	case *parse.RangeNode:
+		return ranges >= maxRanges || !overField(n.Pipe) || branch(&n.BranchNode, ranges+1)
+	case *parse.TemplateNode:
+		return true
+	}
+	return false
+}
+
+// overField reports whether a range is over a field of the alert, which is a short list: numbers are not among its fields but
+// as floating point, which cannot be ranged over.
+func overField(p *parse.PipeNode) bool {
+	if len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
+		return false
+	}
+	switch arg := p.Cmds[0].Args[0].(type) {
+	case *parse.FieldNode:
+		return true
+	case *parse.VariableNode:
+		return len(arg.Ident) > 1 // $.digest; a variable alone may be any number
+	}
+	return false
 }
 
 // Render makes the text of m.

@@ -41,8 +41,20 @@ func TestTemplate(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := Parse(`{{range 1000000000}}{{printf "%1000s" "x"}}{{end}}`); err == nil || !strings.Contains(err.Error(), "4 MB") {
-		t.Errorf("endless: %v", err)
+	if _, err := Parse(strings.Repeat(`{{printf "%99999s" "x"}}`, 50)); err == nil || !strings.Contains(err.Error(), "4 MB") {
+		t.Errorf("large: %v", err)
+	}
+	for _, text := range []string{
+		`{{range 1000000000}}{{end}}`, `{{$n := 1000000000}}{{range $n}}{{end}}`, `{{with 1000000000}}{{range .}}{{end}}{{end}}`, `{{range len .text}}{{end}}`,
+		strings.Repeat(`{{range $.event}}`, 20) + strings.Repeat(`{{end}}`, 20), `{{define "a"}}{{template "a"}}{{template "a"}}{{end}}{{template "a"}}`,
+		`{{block "a" .}}{{end}}`, `{{if .test}}{{else}}{{range 9}}{{end}}{{end}}`, `{{define "a"}}{{range 9}}{{end}}{{end}}`,
+	} {
+		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), "range on a list of the alert only") {
+			t.Errorf("endless %.40s: %v", text, err)
+		}
+	}
+	if _, err := Parse(`{{range .digest}}{{range .zones}}{{.}}{{end}}{{end}}{{range $i, $z := $.event.zones}}{{$z}}{{end}}`); err != nil {
+		t.Errorf("lists: %v", err)
 	}
 }
 
