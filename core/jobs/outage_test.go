@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -9,6 +10,14 @@ import (
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
+
+// outage is how long things are away: a moment, or what happens in a house with NIGHTJAR_SLOW=1.
+func outage() time.Duration {
+	if os.Getenv("NIGHTJAR_SLOW") == "1" {
+		return 3 * time.Minute
+	}
+	return 2 * time.Second
+}
 
 // testDatabaseAway ends all connections in the middle of attempts and lets none in for a while. What was told but could not
 // be noted is told again under the same id; what expired meanwhile is not told; the rest is told once.
@@ -36,7 +45,7 @@ func testDatabaseAway(t *testing.T, r *rig) {
 	r.dispatch(p, nil)
 	under := r.save("hook", func(d *nvr.Delivery) { d.Recipient = "gated" })
 	until(t, "an attempt is under way", func() bool { return p.count(under) == 1 })
-	later := time.Now().Add(2 * time.Second)
+	later := time.Now().Add(outage())
 	stale := r.save("hook", func(d *nvr.Delivery) {
 		d.NextAt, d.Hold, d.Level, d.ExpiresAt = later, nvr.HoldEscalation, 1, later.Add(100*time.Millisecond)
 	})
@@ -60,6 +69,30 @@ func testDatabaseAway(t *testing.T, r *rig) {
 	if r.await(under, nvr.DeliveryDelivered); p.count(under) > 3 {
 		t.Errorf("told %d times", p.count(under))
 	}
+}
+
+// testChannelAway has a channel that cannot be reached for a while: what is fresh is told when it is back, once, and what expired
+// meanwhile never.
+func testChannelAway(t *testing.T, r *rig) {
+	back := time.Now().Add(outage())
+	p := &plugin{answer: func(nvr.Alert) (nvr.DeliveryResult, error) {
+		if time.Now().Before(back) {
+			return nvr.DeliveryResult{Class: nvr.DeliveryRetry, Detail: "no route to host"}, nil
+		}
+		return nvr.DeliveryResult{Class: nvr.DeliveryOK}, nil
+	}}
+	r.dispatch(p, func(o *Options) { o.Schedule = []time.Duration{200 * time.Millisecond, time.Second} })
+	stale := r.save("hook", func(d *nvr.Delivery) { d.ExpiresAt = back.Add(-outage() / 4) })
+	var fresh []string
+	for range 10 {
+		fresh = append(fresh, r.save("hook", nil))
+	}
+	for _, id := range fresh {
+		if d := r.await(id, nvr.DeliveryDelivered); d.DeliveredAt.Before(back) || d.Attempts < 2 {
+			t.Errorf("%+v", d)
+		}
+	}
+	r.await(stale, nvr.DeliveryExpired)
 }
 
 // testRedisWipedAndKilled takes Redis away in both ways: rows that lost their tasks, and rows that came while it was away, are
@@ -92,7 +125,7 @@ func testRedisWipedAndKilled(t *testing.T, r *rig) {
 	for range 20 {
 		ids = append(ids, r.save("hook", nil))
 	}
-	stale := r.save("hook", func(d *nvr.Delivery) { d.ExpiresAt = time.Now().Add(time.Second) })
+	stale := r.save("hook", func(d *nvr.Delivery) { d.ExpiresAt = time.Now().Add(outage()) })
 	until(t, "Redis is missed", func() bool { return r.queue.Ping(t.Context()) != nil })
 	until(t, "the stale one is old news", func() bool { return time.Now().After(r.row(stale).ExpiresAt) })
 	r.redis.Start()

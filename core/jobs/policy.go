@@ -104,7 +104,7 @@ func severity(t nvr.DeliveryTurn) nvr.Severity {
 // alert is what the plugin is asked to tell.
 func (d *Dispatcher) alert(t nvr.DeliveryTurn, r nvr.Route, silent bool) nvr.Alert {
 	a := nvr.Alert{
-		DeliveryID: t.ID, Attempt: t.Attempts + 1, Recipient: t.Recipient, Phase: t.Phase, Event: t.Event, CameraName: t.Camera,
+		DeliveryID: t.ID, ExpiresAt: t.ExpiresAt, Attempt: t.Attempts + 1, Recipient: t.Recipient, Phase: t.Phase, Event: t.Event, CameraName: t.Camera,
 		Snapshot: d.snapshot(t.Event), Silent: silent, Link: d.opts.Link(t.Event), Previous: t.Previous, Digest: t.Digest,
 		Attachments: attachments(t), Actions: []nvr.AlertAction{
 			{Kind: nvr.ActionAcknowledge, Token: ackPrefix + t.Token, Label: "Seen"},

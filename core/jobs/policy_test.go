@@ -20,7 +20,7 @@ func policies(t *testing.T, dsn string) {
 	}
 	on(t, s, q, nil, map[string]func(*testing.T, *rig){
 		"rate": testRateBecomesDigest, "quiet hours": testQuietHours, "digest": testDigest, "snooze": testSnooze,
-		"escalation": testEscalation, "updates": testUpdates, "history": testHistory, "database away": testDatabaseAway,
+		"escalation": testEscalation, "updates": testUpdates, "history": testHistory, "database away": testDatabaseAway, "channel away": testChannelAway,
 		"members": testMembers, "joining": testJoinsNoneThatIsTold, "digest again": testDigestAgain, "gone": testGone,
 	})
 }

@@ -243,7 +243,7 @@ func (r *rig) pending() (n int) {
 
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	deadline := time.After(90 * time.Second)
+	deadline := time.After(90*time.Second + outage())
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {

@@ -131,10 +131,11 @@ type Alert struct {
 	Silent      bool // must not make a sound
 	Attachments []Attachment
 	Actions     []AlertAction
-	Link        string  // where a person sees the event; empty: our own address is not known
-	Previous    string  // what the notifier answered as DeliveryResult.Message for an earlier phase; empty: nothing was sent
-	Digest      []Event // all events of a digest, the newest last; nil for a single alert
-	Test        bool    // an example that somebody asked for
+	Link        string    // where a person sees the event; empty: our own address is not known
+	Previous    string    // what the notifier answered as DeliveryResult.Message for an earlier phase; empty: nothing was sent
+	Digest      []Event   // all events of a digest, the newest last; nil for a single alert
+	Test        bool      // an example that somebody asked for
+	ExpiresAt   time.Time // when the news is too old to be told; zero: never
 }
 
 // AttachmentKind says what an attachment shows.

@@ -21,6 +21,9 @@ func toRequest(a nvr.Alert, maxSnapshot int) *pluginv1.NotifyRequest {
 		Event: toEvent(a.Event, a.CameraName), Title: a.Title, Text: a.Text, Silent: a.Silent, Link: a.Link,
 		PreviousMessage: a.Previous, Test: a.Test,
 	}
+	if !a.ExpiresAt.IsZero() {
+		req.ExpiresAt = timestamppb.New(a.ExpiresAt)
+	}
 	if req.GetTitle() == "" { // the contract promises one
 		req.Title = strings.TrimSpace(a.Event.Label + " at " + req.GetEvent().GetCameraName())
 	}

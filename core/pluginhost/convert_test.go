@@ -16,7 +16,7 @@ func TestRequestHoldsEverything(t *testing.T) {
 	}
 	other := nvr.Event{ID: "e0", Camera: "yard", Start: time.Unix(1, 0)}
 	req := toRequest(nvr.Alert{
-		DeliveryID: "d", Event: e, CameraName: "Front", Title: "T", Text: "X", Silent: true, Link: "l", Previous: "m", Test: true, Digest: []nvr.Event{other, e},
+		DeliveryID: "d", Event: e, CameraName: "Front", Title: "T", Text: "X", Silent: true, Link: "l", Previous: "m", Test: true, ExpiresAt: time.Unix(60, 0), Digest: []nvr.Event{other, e},
 		Attachments: []nvr.Attachment{{Kind: nvr.AttachClip, Ref: "ref", ContentType: "video/mp4", Bytes: 7}},
 		Actions:     []nvr.AlertAction{{Kind: nvr.ActionSnooze, Token: "t", Label: "L"}},
 	}, 0)
@@ -24,7 +24,7 @@ func TestRequestHoldsEverything(t *testing.T) {
 	if ev.GetSeverity() != "high" || ev.GetRules()[0] != "r" || strings.Join(ev.GetZones(), " ") != "z1 z2" || ev.GetIdentity().GetName() != "Anna" || ev.GetEnd() == nil {
 		t.Errorf("event %v", ev)
 	}
-	if req.GetTitle() != "T" || req.GetText() != "X" || !req.GetSilent() || req.GetLink() != "l" || req.GetPreviousMessage() != "m" || !req.GetTest() || req.GetAttempt() != 1 {
+	if req.GetTitle() != "T" || req.GetText() != "X" || !req.GetSilent() || req.GetLink() != "l" || req.GetPreviousMessage() != "m" || !req.GetTest() || req.GetAttempt() != 1 || req.GetExpiresAt().GetSeconds() != 60 {
 		t.Errorf("%v", req)
 	}
 	if d := req.GetDigest(); len(d) != 2 || d[0].GetCameraName() != "yard" || d[1].GetCameraName() != "Front" || d[0].GetIdentity() != nil {
@@ -34,7 +34,7 @@ func TestRequestHoldsEverything(t *testing.T) {
 		t.Errorf("%v %v", req.GetAttachments(), req.GetActions())
 	}
 	// The contract promises a title and a text, whoever made the alert.
-	if req := toRequest(nvr.Alert{Event: e}, 0); req.GetTitle() != "person at front" || req.GetText() == "" {
+	if req := toRequest(nvr.Alert{Event: e}, 0); req.GetTitle() != "person at front" || req.GetText() == "" || req.GetExpiresAt() != nil {
 		t.Errorf("%v", req)
 	}
 }

@@ -55,6 +55,9 @@ func toAlert(req *pluginv1.NotifyRequest) Alert {
 		Event: toEvent(req.GetEvent()), Snapshot: req.GetSnapshot(), Title: req.GetTitle(), Text: req.GetText(),
 		Silent: req.GetSilent(), Link: req.GetLink(), Previous: req.GetPreviousMessage(), Test: req.GetTest(),
 	}
+	if req.GetExpiresAt() != nil {
+		a.ExpiresAt = req.GetExpiresAt().AsTime()
+	}
 	switch req.GetPhase() {
 	case pluginv1.Phase_PHASE_NEW:
 		a.Phase = PhaseNew

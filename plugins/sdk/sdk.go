@@ -77,6 +77,9 @@ type Alert struct {
 	Previous    string  // what Result.WithMessage said for an earlier phase; empty: nothing was sent
 	Digest      []Event // all events of a digest, the newest last; nil for a single alert
 	Test        bool    // an example that somebody asked for; title and text say so
+	// ExpiresAt is when the news is too old to be told: a channel that keeps messages for people who are away must drop it then.
+	// Zero: never.
+	ExpiresAt time.Time
 }
 
 // AttachmentKind says what an attachment shows.

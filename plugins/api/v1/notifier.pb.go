@@ -1152,7 +1152,9 @@ type NotifyRequest struct {
 	// Events of a digest, the newest last, event among them; empty for a single alert. Title and text cover all.
 	Digest []*Event `protobuf:"bytes,14,rep,name=digest,proto3" json:"digest,omitempty"`
 	// An example somebody asked for: it says so in title and text already.
-	Test          bool `protobuf:"varint,15,opt,name=test,proto3" json:"test,omitempty"`
+	Test bool `protobuf:"varint,15,opt,name=test,proto3" json:"test,omitempty"`
+	// When the news is too old to be told: a channel that keeps messages for people who are away must drop it then. Unset: never.
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1290,6 +1292,13 @@ func (x *NotifyRequest) GetTest() bool {
 		return x.Test
 	}
 	return false
+}
+
+func (x *NotifyRequest) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
 }
 
 type NotifyResponse struct {
@@ -1604,7 +1613,7 @@ const file_v1_notifier_proto_rawDesc = "" +
 	"\x06Action\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.nightjar.plugin.v1.ActionKindR\x04kind\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x14\n" +
-	"\x05label\x18\x03 \x01(\tR\x05label\"\xa6\x04\n" +
+	"\x05label\x18\x03 \x01(\tR\x05label\"\xe1\x04\n" +
 	"\rNotifyRequest\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\tR\n" +
 	"deliveryId\x12\x18\n" +
@@ -1622,7 +1631,9 @@ const file_v1_notifier_proto_rawDesc = "" +
 	"\x04link\x18\f \x01(\tR\x04link\x12)\n" +
 	"\x10previous_message\x18\r \x01(\tR\x0fpreviousMessage\x121\n" +
 	"\x06digest\x18\x0e \x03(\v2\x19.nightjar.plugin.v1.EventR\x06digest\x12\x12\n" +
-	"\x04test\x18\x0f \x01(\bR\x04test\"\xc8\x01\n" +
+	"\x04test\x18\x0f \x01(\bR\x04test\x129\n" +
+	"\n" +
+	"expires_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\"\xc8\x01\n" +
 	"\x0eNotifyResponse\x12H\n" +
 	"\x0edelivery_class\x18\x01 \x01(\x0e2!.nightjar.plugin.v1.DeliveryClassR\rdeliveryClass\x12:\n" +
 	"\vretry_after\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\n" +
@@ -1727,26 +1738,27 @@ var file_v1_notifier_proto_depIdxs = []int32{
 	15, // 10: nightjar.plugin.v1.NotifyRequest.attachments:type_name -> nightjar.plugin.v1.Attachment
 	16, // 11: nightjar.plugin.v1.NotifyRequest.actions:type_name -> nightjar.plugin.v1.Action
 	13, // 12: nightjar.plugin.v1.NotifyRequest.digest:type_name -> nightjar.plugin.v1.Event
-	4,  // 13: nightjar.plugin.v1.NotifyResponse.delivery_class:type_name -> nightjar.plugin.v1.DeliveryClass
-	24, // 14: nightjar.plugin.v1.NotifyResponse.retry_after:type_name -> google.protobuf.Duration
-	4,  // 15: nightjar.plugin.v1.TestResponse.delivery_class:type_name -> nightjar.plugin.v1.DeliveryClass
-	5,  // 16: nightjar.plugin.v1.Notifier.Describe:input_type -> nightjar.plugin.v1.DescribeRequest
-	7,  // 17: nightjar.plugin.v1.Notifier.Configure:input_type -> nightjar.plugin.v1.ConfigureRequest
-	10, // 18: nightjar.plugin.v1.Notifier.CheckHealth:input_type -> nightjar.plugin.v1.CheckHealthRequest
-	17, // 19: nightjar.plugin.v1.Notifier.Notify:input_type -> nightjar.plugin.v1.NotifyRequest
-	19, // 20: nightjar.plugin.v1.Notifier.Test:input_type -> nightjar.plugin.v1.TestRequest
-	21, // 21: nightjar.plugin.v1.Notifier.Stop:input_type -> nightjar.plugin.v1.StopRequest
-	6,  // 22: nightjar.plugin.v1.Notifier.Describe:output_type -> nightjar.plugin.v1.DescribeResponse
-	8,  // 23: nightjar.plugin.v1.Notifier.Configure:output_type -> nightjar.plugin.v1.ConfigureResponse
-	11, // 24: nightjar.plugin.v1.Notifier.CheckHealth:output_type -> nightjar.plugin.v1.CheckHealthResponse
-	18, // 25: nightjar.plugin.v1.Notifier.Notify:output_type -> nightjar.plugin.v1.NotifyResponse
-	20, // 26: nightjar.plugin.v1.Notifier.Test:output_type -> nightjar.plugin.v1.TestResponse
-	22, // 27: nightjar.plugin.v1.Notifier.Stop:output_type -> nightjar.plugin.v1.StopResponse
-	22, // [22:28] is the sub-list for method output_type
-	16, // [16:22] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	23, // 13: nightjar.plugin.v1.NotifyRequest.expires_at:type_name -> google.protobuf.Timestamp
+	4,  // 14: nightjar.plugin.v1.NotifyResponse.delivery_class:type_name -> nightjar.plugin.v1.DeliveryClass
+	24, // 15: nightjar.plugin.v1.NotifyResponse.retry_after:type_name -> google.protobuf.Duration
+	4,  // 16: nightjar.plugin.v1.TestResponse.delivery_class:type_name -> nightjar.plugin.v1.DeliveryClass
+	5,  // 17: nightjar.plugin.v1.Notifier.Describe:input_type -> nightjar.plugin.v1.DescribeRequest
+	7,  // 18: nightjar.plugin.v1.Notifier.Configure:input_type -> nightjar.plugin.v1.ConfigureRequest
+	10, // 19: nightjar.plugin.v1.Notifier.CheckHealth:input_type -> nightjar.plugin.v1.CheckHealthRequest
+	17, // 20: nightjar.plugin.v1.Notifier.Notify:input_type -> nightjar.plugin.v1.NotifyRequest
+	19, // 21: nightjar.plugin.v1.Notifier.Test:input_type -> nightjar.plugin.v1.TestRequest
+	21, // 22: nightjar.plugin.v1.Notifier.Stop:input_type -> nightjar.plugin.v1.StopRequest
+	6,  // 23: nightjar.plugin.v1.Notifier.Describe:output_type -> nightjar.plugin.v1.DescribeResponse
+	8,  // 24: nightjar.plugin.v1.Notifier.Configure:output_type -> nightjar.plugin.v1.ConfigureResponse
+	11, // 25: nightjar.plugin.v1.Notifier.CheckHealth:output_type -> nightjar.plugin.v1.CheckHealthResponse
+	18, // 26: nightjar.plugin.v1.Notifier.Notify:output_type -> nightjar.plugin.v1.NotifyResponse
+	20, // 27: nightjar.plugin.v1.Notifier.Test:output_type -> nightjar.plugin.v1.TestResponse
+	22, // 28: nightjar.plugin.v1.Notifier.Stop:output_type -> nightjar.plugin.v1.StopResponse
+	23, // [23:29] is the sub-list for method output_type
+	17, // [17:23] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_v1_notifier_proto_init() }

@@ -104,10 +104,10 @@ func (n *push) fcmMessage(ctx context.Context, a sdk.Alert, to string) fcmMessag
 			"delivery_id": a.DeliveryID, "severity": a.Event.Severity,
 		},
 		Android: fcmAndroid{
-			CollapseKey: key, Priority: "NORMAL", TTL: strconv.Itoa(ttl()) + "s", Notification: map[string]any{"tag": key},
+			CollapseKey: key, Priority: "NORMAL", TTL: strconv.Itoa(n.ttl(a)) + "s", Notification: map[string]any{"tag": key},
 		},
 		APNS: fcmAPNS{
-			Headers: map[string]string{"apns-collapse-id": key, "apns-priority": "5", "apns-expiration": strconv.FormatInt(n.now().Add(keepTime).Unix(), 10)},
+			Headers: map[string]string{"apns-collapse-id": key, "apns-priority": "5", "apns-expiration": strconv.FormatInt(n.now().Add(n.keep(a)).Unix(), 10)},
 		},
 	}
 	aps := map[string]any{"thread-id": a.Event.Camera, "mutable-content": 1}

@@ -35,7 +35,7 @@ func (n *push) oneSignal(ctx context.Context, a sdk.Alert, to string) sdk.Result
 func (n *push) oneSignalMessage(ctx context.Context, a sdk.Alert, to string) map[string]any {
 	m := map[string]any{
 		"app_id": n.Settings().AppID, "target_channel": "push", "idempotency_key": a.DeliveryID,
-		"collapse_id": outbound.FitBytes(a.Event.ID, maxTopicKey), "ttl": ttl(),
+		"collapse_id": outbound.FitBytes(a.Event.ID, maxTopicKey), "ttl": n.ttl(a),
 		"headings": map[string]string{"en": outbound.FitBytes(outbound.OneLine(a.Title), maxPushTitle)},
 		"contents": map[string]string{"en": outbound.FitBytes(a.Text, maxPushText)},
 		"data":     map[string]string{"event_id": a.Event.ID, "camera": a.Event.Camera, "label": a.Event.Label, "phase": string(a.Phase)},

@@ -95,7 +95,15 @@ func (n *push) imageLink(ctx context.Context, a sdk.Alert) string {
 	return link
 }
 
-// ttl is how long a message is worth keeping, in whole seconds.
-func ttl() int { return int(keepTime / time.Second) }
+// keep is how long the service may keep a message for a device that is away: until the alert is old news, at most keepTime.
+func (n *push) keep(a sdk.Alert) time.Duration {
+	if a.ExpiresAt.IsZero() {
+		return keepTime
+	}
+	return min(max(a.ExpiresAt.Sub(n.now()).Truncate(time.Second), 0), keepTime)
+}
+
+// ttl is keep in whole seconds.
+func (n *push) ttl(a sdk.Alert) int { return int(n.keep(a) / time.Second) }
 
 func urgent(a sdk.Alert) bool { return a.Event.Severity != "low" && !a.Silent }

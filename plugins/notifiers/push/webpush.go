@@ -73,7 +73,7 @@ func (n *push) webPush(ctx context.Context, a sdk.Alert, to string) sdk.Result {
 	}
 	topic := sha256.Sum256([]byte(a.Event.ID))
 	options := &webpush.Options{
-		HTTPClient: n.found, Subscriber: strings.TrimPrefix(s.Subject, "mailto:"), TTL: ttl(), Urgency: urgency(a),
+		HTTPClient: n.found, Subscriber: strings.TrimPrefix(s.Subject, "mailto:"), TTL: n.ttl(a), Urgency: urgency(a),
 		Topic:          base64.RawURLEncoding.EncodeToString(topic[:24]), // 32 characters at most (RFC 8030 §5.4)
 		VAPIDPublicKey: s.VAPIDPublicKey, VAPIDPrivateKey: s.VAPIDPrivateKey,
 	}

@@ -221,6 +221,13 @@ func TestWebPush(t *testing.T) {
 	if m.Title != a.Title || m.Body != a.Text || m.Tag != a.Event.ID || m.URL != a.Link || m.Image != host.Link || m.DeliveryID != a.DeliveryID {
 		t.Errorf("%+v", m)
 	}
+	if b.header.Get("TTL") != "21600" {
+		t.Errorf("an alert without end is kept for %s s", b.header.Get("TTL"))
+	}
+	a.ExpiresAt = time.Now().Add(10 * time.Minute)
+	if r := n.Notify(t.Context(), a); !r.IsOK() || len(b.header.Get("TTL")) != 3 {
+		t.Errorf("%v: an alert that is news for 10 min is kept for %s s", r, b.header.Get("TTL"))
+	}
 	first := b.header.Get("Topic")
 	a.Phase, a.Silent = sdk.PhaseEnd, true
 	if r := n.Notify(t.Context(), a); !r.IsOK() || b.header.Get("Topic") != first || b.header.Get("Urgency") != "low" {

@@ -98,6 +98,7 @@ class Alert:
     previous: str  # what with_message said for an earlier phase; empty: nothing was sent
     digest: tuple[Event, ...]  # all events of a digest, the newest last; empty for a single alert
     test: bool  # an example that somebody asked for
+    expires_at: datetime | None  # when the news is too old to be told; None: never
 
 
 @dataclass(frozen=True)
@@ -161,4 +162,5 @@ def alert_from(r) -> Alert:
         ),
         actions=tuple(Action(_wire.enum_name(a, "kind", "ACTION_KIND_"), a.token, a.label) for a in r.actions),
         link=r.link, previous=r.previous_message, digest=tuple(event_from(e) for e in r.digest), test=r.test,
+        expires_at=_time(r, "expires_at"),
     )

@@ -62,12 +62,13 @@ class Decode(unittest.TestCase):
 class Contract(unittest.TestCase):
     def test_an_alert(self):
         r = _wire.message("NotifyRequest")(
-            delivery_id="d", attempt=2, phase="PHASE_NEW", title="t", text="x", silent=True, previous_message="m",
+            delivery_id="d", attempt=2, phase="PHASE_NEW", title="t", text="x", silent=True, previous_message="m", expires_at={"seconds": 60},
             event={"id": "e", "label": "person", "start": {"seconds": 1, "nanos": 500_000_000}, "identity": {"name": "Anna"}},
             attachments=[{"kind": "ATTACHMENT_KIND_CLIP", "ref": "r"}], actions=[{"kind": "ACTION_KIND_SNOOZE", "token": "k"}],
         )
         a = alert_from(r)
         self.assertEqual((a.phase, a.attempt, a.silent, a.previous), ("new", 2, True, "m"))
+        self.assertEqual(a.expires_at.timestamp(), 60)
         self.assertEqual((a.event.start.timestamp(), a.event.end, a.event.identity.name), (1.5, None, "Anna"))
         self.assertEqual((a.attachments[0].kind, a.actions[0].kind), ("clip", "snooze"))
 
