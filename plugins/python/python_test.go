@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nightjar-nvr/nightjar/core/plugincatalog"
 	"github.com/nightjar-nvr/nightjar/plugins/plugintest"
 )
 
@@ -77,6 +78,28 @@ func TestTheExampleConforms(t *testing.T) {
 	if len(texts) == 0 || titles[0] == "" || texts[0] == "" {
 		t.Errorf("the server was told %q, %q", titles, texts)
 	}
+}
+
+// TestNewPluginConforms runs what `nightjar plugin new -python` writes.
+func TestNewPluginConforms(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "door")
+	if err := plugincatalog.Scaffold(plugincatalog.NewPlugin{Dir: dir, Name: "Door bell", Python: true}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := plugincatalog.ReadManifest(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, m.Executables[plugincatalog.AnyPlatform].Path)
+	if info, err := os.Stat(program); err != nil || info.Mode()&0o111 == 0 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	plugintest.Conform(t, plugintest.Case{
+		Settings: map[string]any{"url": server.URL}, Refused: map[string]map[string]any{"no url": {}},
+	}, script(t, program))
 }
 
 // TestAllOfTheSDK runs a plugin that uses everything the SDK has.

@@ -26,6 +26,7 @@ func pluginNew(_ context.Context, e env, args []string) error {
 	fs.StringVar(&p.Dir, "dir", "", "write to `DIR`; default: the name")
 	fs.StringVar(&p.ID, "id", "", "reverse-DNS `ID`, which never changes; default: com.example. and the name")
 	fs.StringVar(&p.SDK, "sdk", "", "build with the checkout of Nightjar in `DIR`")
+	fs.BoolVar(&p.Python, "python", false, "write it in Python instead of Go")
 	rest, err := parse(fs, args)
 	if err != nil || len(rest) != 1 {
 		return usageError(err, rest)
@@ -36,7 +37,11 @@ func pluginNew(_ context.Context, e env, args []string) error {
 	if err := plugincatalog.Scaffold(p); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "%s holds main.go, go.mod and plugin.json. Next:\n  nightjar plugin test %s\n  nightjar plugin dev %s\n", p.Dir, p.Dir, p.Dir)
+	holds := "main.go, go.mod and plugin.json"
+	if p.Python {
+		holds = "a script in bin/ and plugin.json; it needs the packages of plugins/python"
+	}
+	fmt.Fprintf(e.out, "%s holds %s. Next:\n  nightjar plugin test %s\n  nightjar plugin dev %s\n", p.Dir, holds, p.Dir, p.Dir)
 	return nil
 }
 
