@@ -128,6 +128,9 @@ func (m *Manager) recover(vols []*library.Library, writing func(library.Day, str
 		// The footage stays where it is and fsck can journal it; new footage matters more than waiting for a person.
 		m.opts.Logger.Error("recovery of recordings failed", "err", err)
 	}
+	if found.aside > 0 {
+		m.opts.Logger.Warn("recordings are damaged, what cannot be played of them was moved out of the way", "files", found.aside, "to", library.LostAndFound)
+	}
 	if found.files > 0 || found.removed > 0 {
 		m.opts.Logger.Info("recovered recordings", "files", found.files, "removed_empty", found.removed,
 			"truncated_bytes", found.truncated, "took", time.Since(start).Round(time.Millisecond))

@@ -62,9 +62,14 @@ func (o *recovered) mend(d volumeDay, rec index.Recording) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return d.lib.Append(d.day, evict...)
-	case errors.Is(err, whole.ErrNoVideo), err == nil && rec.Remote && got.Prefix != rec.CRC: // the archive has it whole
+	case rec.Remote && (errors.Is(err, whole.ErrNoVideo) || err == nil && got.Prefix != rec.CRC): // the archive has it whole
 		o.removed++
 		return errors.Join(d.lib.Append(d.day, evict...), d.lib.RemoveFiles(rec.Stream, []int64{ms}))
+	case errors.Is(err, whole.ErrNoVideo): // before the line: what is given up and still there is deleted
+		if err := o.clear(d.lib, rec.Path, got); err != nil {
+			return err
+		}
+		return errors.Join(d.lib.Append(d.day, evict...), d.lib.RemoveFiles(rec.Stream, []int64{ms})) // the hour may be empty now
 	case err != nil:
 		return fmt.Errorf("read recording %s: %w", rec.Path, err)
 	case got.Size > rec.Bytes && got.Prefix == rec.CRC: // the failed write behind it was cut off, and came back

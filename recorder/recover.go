@@ -24,6 +24,7 @@ const recoverDays = 3
 type recovered struct {
 	files     int // journaled now
 	removed   int // held no whole part
+	aside     int // files and tails of files that went to lost+found
 	truncated int64
 	ends      map[nvr.StreamID]time.Time // of what is known of each stream: its latest recording or gap
 }
@@ -108,7 +109,6 @@ func (o *recovered) stream(stream nvr.StreamID, days []volumeDay, skip func(libr
 			continue
 		}
 		if rec == nil {
-			o.removed++
 			continue
 		}
 		if err := s.lib.Append(s.day, library.Line{Recording: rec}); err != nil {
@@ -203,8 +203,8 @@ func latestDays(days []library.Day, now time.Time) []library.Day {
 }
 
 // file makes the recording at p, which no line names, whole: what follows the last complete part is cut off, and a file
-// without one is removed. ends is where the stream's recordings end that are known so far. What it returns is on the
-// device.
+// without one goes, to lost+found if it holds more than a torn write leaves. ends is where the stream's recordings end that
+// are known so far. What it returns is on the device.
 func (o *recovered) file(lib *library.Library, p string, ends map[int64]time.Time) (*index.Recording, error) {
 	stream, ms, err := library.ParseFilePath(p)
 	if err != nil {
@@ -212,10 +212,7 @@ func (o *recovered) file(lib *library.Library, p string, ends map[int64]time.Tim
 	}
 	got, err := whole.Read(lib.FS(), p, nil)
 	if errors.Is(err, whole.ErrNoVideo) {
-		if err := lib.FS().Remove(p); err != nil {
-			return nil, fmt.Errorf("remove recording without video: %w", err)
-		}
-		return nil, nil
+		return nil, o.clear(lib, p, got)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read recording %s: %w", p, err) // it may hold video that only we do not understand
@@ -241,8 +238,39 @@ func startOf(ms int64, got *whole.Content, ends map[int64]time.Time) time.Time {
 	}
 }
 
-// cut takes off what of the file at p is not whole, and forces the rest and its name to the device.
+// clear takes the file at p, of which nothing can be played, out of the way.
+func (o *recovered) clear(lib *library.Library, p string, got *whole.Content) error {
+	more, err := got.More(lib.FS(), p)
+	if err != nil {
+		return fmt.Errorf("read recording %s: %w", p, err)
+	}
+	if more {
+		if err := library.SetAside(lib.FS(), p); err != nil {
+			return fmt.Errorf("move recording that cannot be read to %s: %w", library.LostAndFound, err)
+		}
+		o.aside++
+		return nil
+	}
+	if err := lib.FS().Remove(p); err != nil {
+		return fmt.Errorf("remove recording without video: %w", err)
+	}
+	o.removed++
+	return nil
+}
+
+// cut takes off what of the file at p is not whole, and forces the rest and its name to the device. Where parts follow what
+// is damaged, they are kept in lost+found first.
 func (o *recovered) cut(lib *library.Library, p string, got *whole.Content) error {
+	if got.Size > got.Layout.Size {
+		more, err := got.More(lib.FS(), p)
+		if err == nil && more {
+			o.aside++
+			err = library.KeepTail(lib.FS(), p, got.Layout.Size)
+		}
+		if err != nil {
+			return fmt.Errorf("keep what follows the damage in %s: %w", p, err)
+		}
+	}
 	f, err := lib.FS().OpenFile(p, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("open recording: %w", err)

@@ -194,7 +194,7 @@ func (a *App) buildEvents() (err error) {
 		return err
 	}
 	a.routes = newRouteBook(a.cfg, a.store, a.log)
-	cfg.Routes = a.routes.Routes
+	cfg.Routes = func() []nvr.Route { return a.notifiers.markNobody(a.routes.Routes()) }
 	a.faces = newFaces(a.cfg, a.store, a.log, a.metrics)
 	cfg.UnknownFace = a.faces.hear
 	if a.events, err = event.New(cfg, a.store, a.bus, a.log, a.metrics); err != nil {
@@ -284,7 +284,7 @@ func (a *App) buildHTTP() error {
 	a.http, err = httpapi.New(opts, httpapi.Deps{
 		Log: a.log, Metrics: a.metrics, Gatherer: a.metrics, Auth: a.auth, Cameras: a.switches, Events: a.store,
 		Playback: a.record, Stills: a.record, Previews: a.record, Storage: a.record, Exports: exports{a.record}, Holds: holds{a.record}, SharedEvents: a.callbacks(),
-		Motion: a.motion, Alerts: a.arming, Deliveries: &desk{a.store, a.routes, a.cfg.Location()}, Faces: a.faces, Sound: a.ears,
+		Motion: a.motion, Alerts: a.arming, Deliveries: &desk{a.store, a.routes, a.cfg.Location(), a.notifiers}, Faces: a.faces, Sound: a.ears,
 		Pictures: &pictures{detector: a.detect, events: a.events},
 		Live:     &liveStreams{live: liveMux, cameras: a.cameras}, System: a.system, Bus: a.bus, Site: site, Plugins: a.notifiers, Notifiers: a.notifiers, Push: &browserPush{a.notifiers, a.store, a.routes}, Areas: areasOf(a.cfg.Cameras),
 	})

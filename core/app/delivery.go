@@ -200,7 +200,8 @@ func (b *routeBook) DeleteRoute(ctx context.Context, id string) error {
 type desk struct {
 	*store.Store
 	*routeBook
-	zone *time.Location
+	zone      *time.Location
+	notifiers *notifiers
 }
 
 var _ httpapi.DeliveryService = (*desk)(nil)
@@ -252,8 +253,12 @@ func (d *desk) Preview(ctx context.Context, title, text, phase, eventID string) 
 // Explain implements httpapi.DeliveryService.
 func (d *desk) Explain(e nvr.Event) []httpapi.RouteVerdict {
 	out := []httpapi.RouteVerdict{}
-	for _, r := range d.Routes() {
+	for _, r := range d.notifiers.markNobody(d.Routes()) {
 		told, conditions := route.Explain(r, e)
+		if r.Nobody {
+			told = false
+			conditions = append(conditions, nvr.Condition{Name: "recipient", Detail: "neither it nor its notifier names a browser to tell"})
+		}
 		out = append(out, httpapi.NewRouteVerdict(r, told, route.Why(conditions), conditions))
 	}
 	return out

@@ -91,7 +91,7 @@ func TestRouteBook(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 
-	d := &desk{st, b, time.UTC}
+	d := &desk{st, b, time.UTC, &notifiers{all: []instance{{id: "hook"}}}}
 	if title, _, err := d.Preview(ctx, "{{.Label}}!", "", "new", ""); err != nil || title != "person!" {
 		t.Errorf("%q %v", title, err)
 	}
@@ -101,6 +101,29 @@ func TestRouteBook(t *testing.T) {
 	e := nvr.Event{ID: uuid.Must(uuid.NewV7()).String(), Camera: "front", Kind: nvr.EventObject, Label: "cat", Start: time.Now(), Revision: 1, Severity: nvr.SeverityLow}
 	if v := d.Explain(e); len(v) != 1 || v[0].Told || v[0].Why != "a cat, and person is asked for" {
 		t.Errorf("%+v", v)
+	}
+	e.Label, d.notifiers.all[0].settings = "person", map[string]any{"service": "webpush"}
+	if v := d.Explain(e); len(v) != 1 || v[0].Told || !strings.Contains(v[0].Why, "names a browser") {
+		t.Errorf("a route that has nobody to tell: %+v", v)
+	}
+
+	// The push service says that a browser is gone: so is its route, and only that.
+	gone, app := nvr.Route{ID: "browser-mila-0123456789ab", Notifier: "hook", Recipients: []string{"browser-mila-0123456789ab"}}, &App{routes: b, log: log}
+	for _, r := range []nvr.Route{gone, mine} {
+		if err := b.PutRoute(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"webpush/mine", "mine", "browser-mila-0123456789ab", "webpush/browser-mila-000000000000"} {
+		app.forgetBrowser(ctx, "hook", key)
+	}
+	app.forgetBrowser(ctx, "another", "webpush/"+gone.ID)
+	if len(b.Routes()) != 3 {
+		t.Errorf("routes went that should stay: %+v", b.Routes())
+	}
+	app.forgetBrowser(ctx, "hook", "webpush/"+gone.ID)
+	if rs := b.Routes(); len(rs) != 2 || slices.ContainsFunc(rs, func(r nvr.Route) bool { return r.ID == gone.ID }) {
+		t.Errorf("the browser's route stays: %+v", rs)
 	}
 }
 

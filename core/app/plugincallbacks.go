@@ -129,7 +129,11 @@ func (p *pluginCallbacks) Value(ctx context.Context, plugin, key string) ([]byte
 
 // SetValue implements pluginhost.Callbacks.
 func (p *pluginCallbacks) SetValue(ctx context.Context, plugin, key string, value []byte, quota int64) error {
-	return p.app.store.SetPluginValue(ctx, plugin, key, value, quota)
+	err := p.app.store.SetPluginValue(ctx, plugin, key, value, quota)
+	if err == nil && len(value) == 0 {
+		p.app.forgetBrowser(ctx, plugin, key)
+	}
+	return err
 }
 
 // sharedEvent begins the ids that links to events carry; no export has such an id.

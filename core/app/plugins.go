@@ -388,22 +388,28 @@ func (m *notifiers) warning(n instance) string {
 	if m.routes == nil || n.source == fromDev {
 		return ""
 	}
-	all, on := 0, 0
-	for _, r := range m.routes() {
-		if r.Notifier == n.id {
-			all++
-			if !r.Disabled {
-				on++
+	all, on, somebody := 0, 0, 0
+	for _, r := range m.markNobody(m.routes()) {
+		if r.Notifier != n.id {
+			continue
+		}
+		all++
+		if !r.Disabled {
+			on++
+			if !r.Nobody {
+				somebody++
 			}
 		}
 	}
 	switch {
 	case all == 0:
-		return "no rule sends alerts to it, so it tells nothing: add one"
+		return "no route sends alerts to it, so it tells nothing: add one"
 	case on == 0:
-		return "all rules that send alerts to it are switched off, so it tells nothing"
+		return "all routes that send alerts to it are switched off, so it tells nothing"
+	case somebody == 0:
+		return "nobody has subscribed a browser to it, so it tells nothing: people do that on the page Notifications, under Browser"
 	case !n.enabled:
-		return "it is switched off: alerts that rules send to it wait, and expire untold"
+		return "it is switched off: alerts that routes send to it wait, and expire untold"
 	}
 	return ""
 }

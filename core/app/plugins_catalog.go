@@ -153,7 +153,7 @@ func (m *notifiers) ApprovePlugin(ctx context.Context, id, version, sum, by stri
 			if out.Active != "" {
 				now = out.Active + " runs on"
 			}
-			return out, &nvr.Error{Code: nvr.CodeConflict, Message: fmt.Sprintf("%s %s was rolled back, %s: %s", id, version, now, v.Reason)}
+			return out, &nvr.Error{Code: nvr.CodeConflict, Message: fmt.Sprintf("version %s of %s was rolled back, %s: %s", version, id, now, v.Reason)}
 		}
 	}
 	return out, nil

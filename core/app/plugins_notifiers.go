@@ -190,7 +190,7 @@ func (m *notifiers) RemoveNotifier(ctx context.Context, id, by string) error {
 		return err
 	}
 	if users := m.routesOf(id); len(users) > 0 {
-		return &nvr.Error{Code: nvr.CodeConflict, Message: fmt.Sprintf("notifier %s is used by the rules %s: remove those first, or have them use another", id, strings.Join(users, ", "))}
+		return &nvr.Error{Code: nvr.CodeConflict, Message: fmt.Sprintf("notifier %s is used by the routes %s: remove those first, or have them use another", id, strings.Join(users, ", "))}
 	}
 	if err := m.rows.DeleteNotifier(ctx, id); err != nil {
 		return err

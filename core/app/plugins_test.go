@@ -211,7 +211,7 @@ func (r *pluginRig) warns() {
 		routes []nvr.Route
 		says   string
 	}{
-		{nil, "no rule sends alerts to it"},
+		{nil, "no route sends alerts to it"},
 		{[]nvr.Route{{ID: "a", Notifier: "phone", Disabled: true}}, "are switched off"},
 		{[]nvr.Route{{ID: "a", Notifier: "phone"}, {ID: "b", Notifier: "phone", Disabled: true}}, ""},
 	} {
@@ -220,7 +220,7 @@ func (r *pluginRig) warns() {
 			r.t.Errorf("%v: %q, %v", tc.routes, n.Warning, err)
 		}
 	}
-	if err := r.set.RemoveNotifier(r.t.Context(), "phone", "ann"); nvr.ErrorCode(err) != nvr.CodeConflict || !strings.Contains(err.Error(), "the rules a, b") {
+	if err := r.set.RemoveNotifier(r.t.Context(), "phone", "ann"); nvr.ErrorCode(err) != nvr.CodeConflict || !strings.Contains(err.Error(), "the routes a, b") {
 		r.t.Errorf("removed a notifier that rules use: %v", err)
 	}
 	routes = nil

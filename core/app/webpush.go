@@ -43,7 +43,7 @@ func (b *browserPush) PushKeys() []httpapi.PushKey {
 	var out []httpapi.PushKey
 	for _, n := range b.notifiers.snapshot() {
 		key, _ := n.settings["vapid_public_key"].(string)
-		if n.enabled && n.problem == "" && n.settings["service"] == "webpush" && key != "" {
+		if n.enabled && n.problem == "" && tellsBrowsers(n) && key != "" {
 			out = append(out, httpapi.PushKey{Notifier: n.id, Name: n.name, PublicKey: key})
 		}
 	}

@@ -81,3 +81,29 @@ func TestBrowserPush(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 }
+
+// TestNobodyToTell: a route that names no browser is marked, so that its alerts are not refused one by one.
+func TestNobodyToTell(t *testing.T) {
+	web := map[string]any{"service": "webpush"}
+	m := &notifiers{all: []instance{
+		{id: "web", enabled: true, settings: web},
+		{id: "usual", enabled: true, settings: map[string]any{"service": "webpush", "recipients": []any{"tablet"}}},
+		{id: "hook", enabled: true},
+	}}
+	routes := []nvr.Route{{ID: "hook", Notifier: "hook"}, {ID: "web", Notifier: "web"}, {ID: "usual", Notifier: "usual"}, {ID: "gone", Notifier: "gone"}}
+	m.routes = func() []nvr.Route { return routes }
+	for i, r := range m.markNobody(routes) {
+		if r.Nobody != (r.ID == "web") || routes[i].Nobody {
+			t.Errorf("%s: %v, of the caller's %v", r.ID, r.Nobody, routes[i].Nobody)
+		}
+	}
+	if w := m.warning(m.all[0]); !strings.Contains(w, "nobody has subscribed a browser") {
+		t.Errorf("warning is %q", w)
+	}
+	routes = append(routes, nvr.Route{ID: "browser-mila-0123456789ab", Notifier: "web", Recipients: []string{"browser-mila-0123456789ab"}})
+	for _, n := range m.all {
+		if w := m.warning(n); w != "" {
+			t.Errorf("%s: warning is %q", n.id, w)
+		}
+	}
+}

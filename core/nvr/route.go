@@ -29,6 +29,10 @@ type Route struct {
 	Title    string        `json:"title"`    // text/template of the line; empty: the default
 	Text     string        `json:"text"`     // text/template of the paragraph; empty: the default
 	Expire   time.Duration `json:"expire"`   // after which an alert is old news; 0: 6 h
+
+	// Nobody says that there is nobody whom the notifier could tell by this route. It is known only while Nightjar runs,
+	// so it is not stored.
+	Nobody bool `json:"-"`
 }
 
 // QuietAction says what happens to an alert in quiet hours.

@@ -86,7 +86,8 @@ func TestCopiesExpire(t *testing.T) {
 	}
 	orphan := library.FilePath(yard, at(20, time.Hour).UnixMilli())
 	fresh := library.FilePath(yard, at(2, 0).UnixMilli())
-	for _, p := range []string{orphan, fresh} {
+	wanted := library.FilePath(front, at(20, 2*time.Hour).UnixMilli()) // an orphan in a time that is held
+	for _, p := range []string{orphan, fresh, wanted} {
 		if err := g.a.bucket.put(t.Context(), p, strings.NewReader("abc"), 3, [32]byte{}, false); err == nil {
 			t.Fatal("a wrong checksum was accepted")
 		}
@@ -97,7 +98,7 @@ func TestCopiesExpire(t *testing.T) {
 	}
 	g.opts.RetainDays = 10
 	g.opts.Held = func(s nvr.StreamID, start, end time.Time) bool {
-		return s == front && start.Equal(held.Start) && end.Equal(held.End())
+		return s == front && (start.Equal(held.Start) && end.Equal(held.End()) || start.Equal(at(20, 2*time.Hour)))
 	}
 	if err := pass(t.Context(), g.make()); err != nil {
 		t.Fatal(err)
@@ -110,6 +111,9 @@ func TestCopiesExpire(t *testing.T) {
 	}
 	if g.stored(orphan) != nil {
 		t.Error("an old object that no journal names is still there")
+	}
+	if g.stored(wanted) == nil {
+		t.Error("an object that no journal names was swept up, though its time is held")
 	}
 	if g.stored(fresh) == nil {
 		t.Error("a young object was deleted")

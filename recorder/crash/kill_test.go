@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/nightjar-nvr/nightjar/core/media"
 	"github.com/nightjar-nvr/nightjar/core/media/fmp4/fmp4test"
+	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/recorder"
 	"github.com/nightjar-nvr/nightjar/recorder/index"
 	"github.com/nightjar-nvr/nightjar/recorder/index/memindex"
@@ -165,9 +167,11 @@ func TestKills(t *testing.T) {
 		c.watch(t, time.Second+rand.N(budget))
 		c.kill(t)
 		children = append(children, c)
+		feedAfterKill(t, dir, idx)
 	}
 	lib := restartReal(t, dir, idx)
 	checkAll(t, []*library.Library{lib}, idx)
+	checkIndex(t, lib, idx)
 	var lost []time.Duration
 	for id, recs := range recordings(t, lib) {
 		for _, c := range children {
@@ -218,8 +222,15 @@ func restartReal(t testing.TB, dir string, idx index.Index) *library.Library {
 	stop := start(m.Run)
 	<-m.Ready()
 	stop()
+	feedReal(t, lib, idx)
+	return lib
+}
+
+// feedReal feeds idx until it has every whole line of every journal.
+func feedReal(t testing.TB, lib *library.Library, idx index.Index) {
+	t.Helper()
 	f := newFeeder(t, lib, idx)
-	stop = start(f.Run)
+	stop := start(f.Run)
 	defer stop()
 	waitFor(t, "the index has caught up", func() bool {
 		days, err := lib.Days()
@@ -227,13 +238,47 @@ func restartReal(t testing.TB, dir string, idx index.Index) *library.Library {
 			return false
 		}
 		for _, d := range days {
-			if size, err := lib.Size(d); err != nil || f.Offset(d) != size {
+			end, _, err := lib.Read(d, 0, func(library.Line) error { return nil }) // a kill may leave a torn line behind it
+			if err != nil || f.Offset(d) != end {
 				return false
 			}
 		}
 		return true
 	})
-	return lib
+}
+
+// checkIndex demands that idx has exactly the recordings that the journals name, as they name them.
+func checkIndex(t testing.TB, lib *library.Library, idx index.Index) {
+	t.Helper()
+	here := recordings(t, lib)
+	for _, id := range cams {
+		rows, err := idx.Recordings(context.Background(), id, nvr.TimeRange{Start: time.Unix(0, 0), End: time.Now().Add(24 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) != len(here[id]) || len(rows) == 0 {
+			t.Errorf("%s: %d rows in the index, %d recordings on disk", id, len(rows), len(here[id]))
+			continue
+		}
+		for i, row := range rows {
+			if want := here[id][i]; !reflect.DeepEqual(row, want) {
+				t.Errorf("the index says %+v, the journal %+v", row, want)
+			}
+		}
+	}
+}
+
+// feedAfterKill lets the index read what a killed process left, as the next one would, before that has recovered it.
+func feedAfterKill(t testing.TB, dir string, idx index.Index) {
+	t.Helper()
+	lib, err := library.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feedReal(t, lib, idx)
+	if err := lib.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func waitFor(t testing.TB, what string, cond func() bool) {

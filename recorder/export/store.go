@@ -24,6 +24,7 @@ import (
 type store struct {
 	root   *os.Root
 	logger *slog.Logger
+	sync   func(*os.File) error // forces a file's content to the device; tests watch it
 }
 
 const (
@@ -48,7 +49,7 @@ func openStore(dir string, logger *slog.Logger) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("exports directory %s cannot be opened: %w; make it readable for this user or choose another", dir, err)
 	}
-	return &store{root: root, logger: logger}, nil
+	return &store{root: root, logger: logger, sync: (*os.File).Sync}, nil
 }
 
 func (s *store) close() error { return s.root.Close() }
@@ -145,7 +146,7 @@ func (s *store) save(r *record) error {
 		return fmt.Errorf("write %s: %w", recordName, err)
 	}
 	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	if err = errors.Join(err, s.sync(f), f.Close()); err == nil {
 		err = s.root.Rename(temp, path.Join(r.ID, recordName))
 	}
 	if err != nil {

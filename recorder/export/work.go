@@ -346,7 +346,7 @@ func (w *work) seal(ctx context.Context, file *File) error {
 		w.progress.add(float64(n) * hashWeight)
 	}
 	if errors.Is(err, io.EOF) {
-		err = f.Sync()
+		err = w.e.store.sync(f)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("sum up %s: %w", file.Name, err)

@@ -36,7 +36,7 @@ func (d *dayCheck) adopt(lost []string, prev *item) {
 		case errors.Is(err, whole.ErrNoVideo):
 			f.Problem = "No journal names this file, and there is no video in it that can be read."
 			f.Repair = "The file is moved to " + lostAndFound + "."
-			d.c.found(f, func() error { return quarantine(d.v.lib.FS(), p) })
+			d.c.found(f, func() error { return library.SetAside(d.v.lib.FS(), p) })
 		case err != nil:
 			f.Problem = fmt.Sprintf("No journal names this file, and it cannot be read: %v.", err)
 			d.c.found(f, nil)
@@ -65,7 +65,7 @@ func (d *dayCheck) adopt(lost []string, prev *item) {
 // enter cuts what is torn off, which is kept: where a disk damaged the middle of a file, pictures follow. It journals the rest.
 func (d *dayCheck) enter(x *placed) error {
 	if x.is.Layout.Size < x.is.Size {
-		if err := keepTail(d.v.lib.FS(), x.path, x.is.Layout.Size); err != nil {
+		if err := library.KeepTail(d.v.lib.FS(), x.path, x.is.Layout.Size); err != nil {
 			return err
 		}
 		if err := truncate(d.v.lib.FS(), x.path, x.is.Layout.Size); err != nil {

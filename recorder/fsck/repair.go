@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math"
 	"os"
-	"path"
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/recorder/index"
@@ -16,8 +13,8 @@ import (
 	"github.com/nightjar-nvr/nightjar/recorder/library"
 )
 
-// lostAndFound is where in a volume goes what is taken out of the tree. Its name is hidden, so it is no camera's.
-const lostAndFound = ".lost+found"
+// lostAndFound is where in a volume goes what is taken out of the tree.
+const lostAndFound = library.LostAndFound
 
 // cure says what heal does for a journaled file, or returns "" where nothing can be done.
 func (d *dayCheck) cure(rec *index.Recording, got *whole.Content, err error) string {
@@ -56,13 +53,13 @@ func (d *dayCheck) heal(rec *index.Recording, got *whole.Content, err error) err
 	case err == nil && got.Size > rec.Bytes && got.Prefix == rec.CRC:
 		return truncate(fsys, rec.Path, rec.Bytes)
 	case rec.Remote, err != nil:
-		if err := quarantine(fsys, rec.Path); err != nil {
+		if err := library.SetAside(fsys, rec.Path); err != nil {
 			return err
 		}
 		return d.giveUp(rec)
 	}
 	if got.Layout.Size < got.Size {
-		if err := keepTail(fsys, rec.Path, got.Layout.Size); err != nil {
+		if err := library.KeepTail(fsys, rec.Path, got.Layout.Size); err != nil {
 			return err
 		}
 		if err := truncate(fsys, rec.Path, got.Layout.Size); err != nil {
@@ -119,71 +116,6 @@ func truncate(fsys library.FS, p string, size int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// quarantine moves the file at p to lost+found, under the same path.
-func quarantine(fsys library.FS, p string) error {
-	to, err := freeName(fsys, p)
-	if err != nil {
-		return err
-	}
-	if err := fsys.Rename(p, to); err != nil {
-		return err
-	}
-	return errors.Join(fsys.SyncDir(path.Dir(to)), fsys.SyncDir(path.Dir(p)))
-}
-
-// keepTail copies what the file at p has from offset at on to lost+found.
-func keepTail(fsys library.FS, p string, at int64) error {
-	to, err := freeName(fsys, p+".tail")
-	if err != nil {
-		return err
-	}
-	in, err := fsys.OpenFile(p, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := fsys.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.NewOffsetWriter(out, 0), io.NewSectionReader(in, at, math.MaxInt64-at)) // may be gigabytes
-	if err == nil {
-		err = out.Sync()
-	}
-	return errors.Join(err, out.Close(), fsys.SyncDir(path.Dir(to)))
-}
-
-// keep writes b to lost+found under the path p.
-func keep(fsys library.FS, p string, b []byte) error {
-	to, err := freeName(fsys, p)
-	if err != nil {
-		return err
-	}
-	if err := library.ReplaceFile(fsys, to, b); err != nil {
-		return err
-	}
-	return fsys.SyncDir(path.Dir(to))
-}
-
-// freeName makes the directory for p in lost+found and returns a name in it that is not taken.
-func freeName(fsys library.FS, p string) (string, error) {
-	to := path.Join(lostAndFound, p)
-	if err := fsys.MkdirAll(path.Dir(to), 0o750); err != nil {
-		return "", err
-	}
-	for n := 1; ; n++ {
-		name := to
-		if n > 1 {
-			name = fmt.Sprintf("%s.%d", to, n)
-		}
-		if _, err := fsys.Stat(name); errors.Is(err, fs.ErrNotExist) {
-			return name, nil
-		} else if err != nil {
-			return "", err
-		}
-	}
-}
-
 // rewriteJournal writes the journal of day anew from the lines that end at good, keeps the old one in lost+found, and makes
 // the feeder begin again, because its offsets mean nothing in another journal.
 func rewriteJournal(v *volume, day library.Day, good []int64) error {
@@ -200,7 +132,7 @@ func rewriteJournal(v *volume, day library.Day, good []int64) error {
 		start := bytes.LastIndexByte(old[:end-1], '\n') + 1
 		b = append(b, old[start:end]...)
 	}
-	if err := keep(fsys, name, old); err != nil {
+	if err := library.Keep(fsys, name, old); err != nil {
 		return fmt.Errorf("keep the old journal: %w", err)
 	}
 	return replaceJournal(v, day, b)

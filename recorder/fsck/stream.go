@@ -256,7 +256,7 @@ func removeCopy(it item) error {
 	if err := dropLines(it.v, it.day, it.ms); err != nil {
 		return err
 	}
-	return quarantine(it.v.lib.FS(), it.path)
+	return library.SetAside(it.v.lib.FS(), it.path)
 }
 
 // renameCopy gives a recording the next name that no volume has, and the start that belongs to it.

@@ -27,7 +27,7 @@ export function DeliveryItem({ delivery: d, admin, acknowledgeElsewhere = false,
   const { name, look } = deliveryState(d);
   const text = deliverySentence(d);
   return (
-    <li className="border-b border-line px-4 py-2.5 last:border-b-0 max-sm:px-3" data-testid="delivery" data-event={d.event} data-state={d.state}>
+    <li className="border-b border-line px-4 py-2.5 last:border-b-0 max-sm:px-3" data-testid="delivery" data-event={d.event} data-notifier={d.notifier} data-state={d.state}>
       {about}
       <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
         <Badge tone={look}>{name}</Badge>

@@ -1,7 +1,10 @@
 // What plugins, notifiers, routes and deliveries say, in words.
+import { whole } from "./api/errors";
 import { labelName } from "./format";
 import { duration } from "./time/duration";
 import type { AlertRoute, Delivery, DeliveryState, Notifier, QuietHours, Trust } from "./api/plugin-types";
+
+export { whole };
 
 export type Look = "neutral" | "live" | "warn" | "alert" | "info";
 
@@ -74,14 +77,6 @@ const outcomes: Record<string, { name: string; look: Look }> = {
   unavailable: { name: "Notifier not running", look: "warn" },
 };
 export const outcomeOf = (outcome: string) => outcomes[outcome] ?? { name: labelName(outcome), look: "neutral" as Look };
-
-/** A sentence with its capital and its point. */
-export function whole(text: string): string {
-  const clean = text.trim();
-  if (!clean) return "";
-  const first = clean.charAt(0).toUpperCase() + clean.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
-}
 
 /** "22:00" from minutes since midnight. */
 export function minuteText(minutes: number): string {

@@ -109,17 +109,21 @@ await step("alerts", async () => {
   await page.getByTestId("why").getByText(/rules/).first().waitFor();
 });
 await step("notifications", async () => {
+  // The event on show: whether anybody was told of it is said, whatever the answer.
   const section = page.getByTestId("notifications");
-  await section.getByTestId("delivery").or(section.getByText("Nobody was told of this.")).first().waitFor();
+  await section.getByTestId("delivery").or(section.getByText("Nobody was told of this.")).first().waitFor({ timeout: 20_000 });
+  // One that was told to the end. New ones come in meanwhile, so what is clicked must not depend on its place in the list.
   await page.goto(`${base}/notifications/?tab=deliveries`);
-  await page.getByTestId("delivery").first().waitFor({ timeout: 30_000 });
-  const delivered = await page.getByTestId("delivery").first().getAttribute("data-event");
-  await page.goto(`${base}/events/?event=${delivered}`);
-  await section.getByTestId("delivery").first().getByText("hook").first().waitFor();
+  const told = page.locator('[data-testid="delivery"][data-notifier="hook"][data-state="delivered"]').first();
+  await told.waitFor({ timeout: 60_000 });
+  const event = await told.getAttribute("data-event");
+  await page.goto(`${base}/events/?event=${event}`);
+  await section.locator('[data-testid="delivery"][data-notifier="hook"]').first().waitFor({ timeout: 20_000 });
 });
 await step("plugins", async () => {
   await page.goto(`${base}/system/plugins/`);
-  await page.locator('[data-notifier="hook"][data-state="running"]').waitFor({ timeout: 30_000 });
+  await page.locator('[data-notifier="hook"][data-state="running"]').first().waitFor({ timeout: 60_000 });
+  await page.locator('[data-package="webhook"]').waitFor();
 });
 await step("zones", async () => {
   await page.goto(`${base}/zones/?camera=${camera}`);

@@ -122,6 +122,9 @@ func Deliver(routes []nvr.Route, phase nvr.Phase, became bool, e nvr.Event, now 
 	}
 	var out []nvr.Delivery
 	add := func(r nvr.Route, level int, at time.Time) {
+		if r.Nobody { // those whom it escalates to are told all the same
+			return
+		}
 		recipients := r.Recipients
 		if len(recipients) == 0 {
 			recipients = []string{""}

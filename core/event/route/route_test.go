@@ -116,6 +116,10 @@ func TestDeliver(t *testing.T) {
 	if got := rows(nvr.PhaseEnd, false); !slices.Equal(got, want[:1]) {
 		t.Errorf("end: %v", got)
 	}
+	routes[1].Nobody = true
+	if got := rows(nvr.PhaseNew, true); !slices.Equal(got, []row{{"all", "", 0, 0}, {"boss", "", 1, 5 * time.Minute}, {"boss", "", 3, 11 * time.Minute}, {"boss", "", 5, 17 * time.Minute}, {"twice", "bob", 0, 0}}) {
+		t.Errorf("nobody to tell by one of them, which escalates: %v", got)
+	}
 	e := alert()
 	e.Severity = ""
 	if got := Deliver(routes, nvr.PhaseNew, false, e, t0, ids()); got != nil {

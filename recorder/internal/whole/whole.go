@@ -37,7 +37,7 @@ var ErrNoVideo = errors.New("no video in it")
 
 // Content is what of a file is whole.
 type Content struct {
-	Layout *fmp4.Layout // its parts are whole and have their bytes; Size is where the last of them ends
+	Layout *fmp4.Layout // its parts are whole and have their bytes; Size is where the last of them ends; nil without an init segment
 	Size   int64        // of the file
 	CRC    uint32       // CRC-32C up to Layout.Size
 	Prefix uint32       // CRC-32C of as many bytes as the journal says, when the file has so many
@@ -75,6 +75,7 @@ func Read(fsys library.FS, p string, rec *index.Recording) (*Content, error) {
 			return nil, err
 		}
 		if zeros < c.Layout.InitBytes {
+			c.Layout = nil
 			return c, ErrNoVideo
 		}
 		c.Cut(zeros)
@@ -97,6 +98,38 @@ func (c *Content) Cut(at int64) {
 	c.Layout.Size = c.Layout.Parts[n].Offset
 	c.Layout.Parts = c.Layout.Parts[:n]
 }
+
+// More tells whether the file at p has the beginning of a part where no torn write can have left it: behind the part that is
+// not whole, or in a file whose init segment cannot be read. A process that is killed leaves one torn part and nothing behind
+// it; a disk that lost a block leaves parts that somebody may still read.
+func (c *Content) More(fsys library.FS, p string) (bool, error) {
+	f, err := fsys.OpenFile(p, os.O_RDONLY, 0)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	at := int64(0)
+	if c.Layout != nil {
+		at = c.Layout.Size + int64(len("size")+len(partName)) // the torn part's own name
+	}
+	buf := make([]byte, 64*block)
+	for at < c.Size {
+		n, err := f.ReadAt(buf[:min(int64(len(buf)), c.Size-at)], at)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, fmt.Errorf("read: %w", err)
+		}
+		if bytes.Contains(buf[:n], []byte(partName)) {
+			return true, nil
+		}
+		if n < len(buf) {
+			return false, nil
+		}
+		at += int64(n - len(partName) + 1) // a name may lie across
+	}
+	return false, nil
+}
+
+const partName = "moof"
 
 // pictures tells whether the part has a place in time: one without pictures, at the end of a session, has none.
 func pictures(p fmp4.PartInfo) bool { return p.Duration > 0 }

@@ -148,6 +148,27 @@ func TestZerosAreNotVideo(t *testing.T) {
 	}
 }
 
+// TestMore finds the beginning of a part wherever it lies in a long file.
+func TestMore(t *testing.T) {
+	const size = 600_000
+	for at, want := range map[int]bool{-1: false, 0: true, 256<<10 - 2: true, 400_000: true, size - 4: true, size - 3: false} {
+		b := make([]byte, size)
+		if at >= 0 {
+			copy(b[at:], "moof")
+		}
+		c := whole.Content{Size: size}
+		if got, err := c.More(put(t, b), "f"); err != nil || got != want {
+			t.Errorf("at %d: %v, error %v", at, got, err)
+		}
+		if c.Layout = (&fmp4.Layout{Size: 400_000 - 4}); at >= 0 && at <= 400_000 {
+			want = false // it is the torn one's own, or before it
+		}
+		if got, err := c.More(put(t, b), "f"); err != nil || got != want {
+			t.Errorf("behind a torn part, at %d: %v, error %v", at, got, err)
+		}
+	}
+}
+
 func TestContinues(t *testing.T) {
 	t.Parallel()
 	b, ends := recording(t)

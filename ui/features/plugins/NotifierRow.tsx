@@ -1,6 +1,7 @@
 "use client";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { FileText, Pencil, RotateCw, Send, Trash2 } from "lucide-react";
+import { CircleAlert, FileText, Pencil, RotateCw, Send, Trash2 } from "lucide-react";
+import Link from "next/link";
 import { useId, useState } from "react";
 import { Confirm } from "@/components/Confirm";
 import { Badge } from "@/components/ui/badge";
@@ -54,6 +55,17 @@ export function NotifierRow({ notifier: n, queue, onEdit }: NotifierRowProps) {
         {own && <Switch checked={n.enabled} disabled={enable.isPending} onCheckedChange={(on) => enable.mutate(on)} aria-label={`${n.name} is on`} />}
       </div>
       {reason && <p className={state.look === "alert" ? "mt-1" : "mt-1 text-muted"}>{whole(reason)}</p>}
+      {n.warning && (
+        <p className="mt-1 flex gap-2">
+          <CircleAlert className="mt-0.5 size-4 shrink-0 text-detection" aria-hidden />
+          <span>
+            {whole(n.warning)}{" "}
+            <Link href={routesHref(n)} prefetch={false} className="text-accent hover:underline">
+              Notifications
+            </Link>
+          </span>
+        </p>
+      )}
       <Figures notifier={n} queue={queue} />
       <div className="mt-2 flex flex-wrap gap-2">
         <Button aria-expanded={panel === "test"} variant={panel === "test" ? "pressed" : "outline"} onClick={() => toggle("test")}>
@@ -83,11 +95,14 @@ export function NotifierRow({ notifier: n, queue, onEdit }: NotifierRowProps) {
       {panel === "test" && <TestPanel notifier={n.id} />}
       {panel === "log" && <NotifierLog notifier={n.id} name={n.name} />}
       <Confirm open={removing} onClose={() => setRemoving(false)} title={`Remove ${n.name}?`} action="Remove" onConfirm={() => removeNotifier(client, n.id)}>
-        Its settings and secrets are gone then, and what still waits for it is not told. Routes that name it stay and do nothing.
+        Its settings and secrets are gone then, and what still waits for it is not told. Routes that use it have to be removed first, or use another.
       </Confirm>
     </li>
   );
 }
+
+/** Where it can be given something to tell: browsers subscribe themselves, others get routes. */
+const routesHref = (n: Notifier) => (n.settings.service === "webpush" ? "/notifications/?tab=browser" : "/notifications/");
 
 function Figures({ notifier: n, queue }: { notifier: Notifier; queue: QueueDepth | undefined }) {
   const now = useClock();

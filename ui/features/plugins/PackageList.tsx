@@ -1,6 +1,6 @@
 "use client";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { CircleAlert, ExternalLink, History, ShieldCheck, Trash2 } from "lucide-react";
+import { CircleAlert, ExternalLink, History, ShieldCheck, Trash2, X } from "lucide-react";
 import { useState } from "react";
 import { Confirm } from "@/components/Confirm";
 import { CopyButton } from "@/components/CopyButton";
@@ -25,10 +25,20 @@ interface Chosen {
 /** Installed programs: who vouches for each, what it may do, which version runs. */
 export function PackageList({ list }: { list: PluginList }) {
   const [review, setReview] = useState<Chosen>();
+  const [refused, setRefused] = useState("");
   // What somebody has to decide or look at comes first.
   const sorted = [...list.plugins].sort((a, b) => rank(b) - rank(a) || a.name.localeCompare(b.name));
   return (
-    <Section title="Plugins" action={<UploadButton onInstalled={(r) => setReview({ id: r.plugin.id, version: r.version.version })} />}>
+    <Section title="Plugins" action={<UploadButton onInstalled={(r) => setReview({ id: r.plugin.id, version: r.version.version })} onRefused={setRefused} />}>
+      {refused && (
+        <p role="alert" className="flex items-start gap-2 border-b border-line bg-alert/8 py-1.5 pl-4 pr-2">
+          <CircleAlert className="mt-2 size-4 shrink-0 text-alert" aria-hidden />
+          <span className="min-w-0 flex-1 break-words py-1.5">{refused}</span>
+          <Button variant="ghost" size="icon" aria-label="Dismiss" onClick={() => setRefused("")}>
+            <X aria-hidden />
+          </Button>
+        </p>
+      )}
       <ul aria-label="Plugins">
         {sorted.map((p) => (
           <PackageRow key={p.id} plugin={p} onReview={(version) => setReview({ id: p.id, version })} />
@@ -114,7 +124,7 @@ function PackageRow({ plugin: p, onReview }: { plugin: Package; onReview: (versi
         action="Remove"
         onConfirm={() => (removing?.version ? removeVersion(client, p.id, removing.version) : removePlugin(client, p.id))}
       >
-        {removing?.version ? "Its files are deleted. The version that runs stays." : p.notifiers.length > 0 ? `Notifiers use it: ${p.notifiers.join(", ")}. Remove them first.` : "All its versions are deleted. It can be installed again from its bundle."}
+        {removing?.version ? "Its files are deleted. The version that runs stays." : "All its versions are deleted. It can be installed again from its bundle."}
       </Confirm>
     </li>
   );

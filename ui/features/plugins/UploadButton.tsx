@@ -4,7 +4,6 @@ import { Upload, X } from "lucide-react";
 import { type ChangeEvent, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
-import { useToasts } from "@/hooks/use-toasts";
 import { sentence } from "@/lib/api/errors";
 import type { PluginReview } from "@/lib/api/plugin-types";
 import { upload } from "@/lib/api/upload";
@@ -13,10 +12,15 @@ import { refetchPlugins } from "@/lib/queries/plugins";
 
 const MAX_BYTES = 64 * 2 ** 20;
 
+interface UploadButtonProps {
+  onInstalled: (review: PluginReview) => void;
+  /** with what to say of it; "" when another try begins */
+  onRefused: (reason: string) => void;
+}
+
 /** Installs a bundle. It does not run before somebody approves it. */
-export function UploadButton({ onInstalled }: { onInstalled: (review: PluginReview) => void }) {
+export function UploadButton({ onInstalled, onRefused }: UploadButtonProps) {
   const client = useQueryClient();
-  const show = useToasts((s) => s.show);
   const input = useRef<HTMLInputElement>(null);
   const abort = useRef<AbortController>(undefined);
   const [share, setShare] = useState<number>();
@@ -24,7 +28,8 @@ export function UploadButton({ onInstalled }: { onInstalled: (review: PluginRevi
     const file = event.target.files?.[0];
     event.target.value = ""; // so that the same file can be chosen again
     if (!file) return;
-    if (file.size > MAX_BYTES) return show(`${file.name} has ${bytes(file.size)}; a bundle may have 64 MB.`, "alert");
+    onRefused("");
+    if (file.size > MAX_BYTES) return onRefused(`${file.name} has ${bytes(file.size)}; a bundle may have 64 MB.`);
     abort.current = new AbortController();
     setShare(0);
     try {
@@ -32,7 +37,7 @@ export function UploadButton({ onInstalled }: { onInstalled: (review: PluginRevi
       await refetchPlugins(client);
       onInstalled(review);
     } catch (error) {
-      if (!abort.current.signal.aborted) show(`${file.name} was not installed: ${sentence(error)}`, "alert");
+      if (!abort.current.signal.aborted) onRefused(`${file.name} was not installed: ${sentence(error)}`);
     } finally {
       setShare(undefined);
     }

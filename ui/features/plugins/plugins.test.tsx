@@ -12,7 +12,7 @@ import { PluginsView } from "./PluginsView";
 vi.mock("next/navigation", () => ({ usePathname: () => "/system/plugins/" }));
 
 const sent = vi.fn();
-const notifier: Notifier = { id: "hook", name: "Hook", plugin: "webhook", plugin_name: "Webhook", version: "1.1.0", trust: "core", source: "database", enabled: true, state: "backoff", reason: "it ended with status 2", since: 0, retry_at: 0, restarts: 3, delivered: 5, failed: 1, memory_bytes: 20e6, limits: ["at most 64 MB of memory"], capabilities: [], settings: { snapshot: true }, secrets_set: ["url"], created_at: 1, updated_at: 1 };
+const notifier: Notifier = { id: "hook", name: "Hook", plugin: "webhook", plugin_name: "Webhook", version: "1.1.0", trust: "core", source: "database", enabled: true, state: "backoff", reason: "it ended with status 2", warning: "no route sends alerts to it, so it tells nothing: add one", since: 0, retry_at: 0, restarts: 3, delivered: 5, failed: 1, memory_bytes: 20e6, limits: ["at most 64 MB of memory"], capabilities: [], settings: { snapshot: true }, secrets_set: ["url"], created_at: 1, updated_at: 1 };
 const version = { version: "1.0.0", state: "pending", reason: "", trust: "key", sha256: "ab".repeat(32), bundle_sha256: "", signer: "f1", signer_name: "Ada", permissions: [{ name: "kv", text: "keep data of its own" }], capabilities: [], memory_mb: 0, platforms: ["linux-amd64"], homepage: "", licence: "MIT", installed_at: 0, installed_by: "", approved_at: 0, approved_by: "" };
 const plugin = { id: "com.example.ntfy", name: "Ntfy", trust: "key", enabled: true, active: "", previous: "", problem: "", modified: false, notifiers: [], versions: [version] };
 const webhook = { ...plugin, id: "webhook", name: "Webhook", trust: "core", active: "1.1.0", versions: [{ ...version, version: "1.1.0", state: "approved" }] };
@@ -47,6 +47,7 @@ describe("PluginsView", () => {
   it("says how a notifier fares, and what an example became", async () => {
     renderPage(<PluginsView />);
     expect(await screen.findByText("It ended with status 2.")).toBeTruthy();
+    expect(screen.getByText(/^No route sends alerts to it/).closest("p")?.querySelector("a")?.getAttribute("href")).toMatch(/^\/notifications/);
     expect(await screen.findByText(/3 restarts.*2 held on purpose/)).toBeTruthy();
     await userEvent.click(screen.getByRole("button", { name: "Test" }));
     await userEvent.click(screen.getByRole("button", { name: "Send an example" }));

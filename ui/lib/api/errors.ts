@@ -45,12 +45,19 @@ export async function errorFrom(response: Response): Promise<ApiError> {
   return new ApiError(response.status, title, detail, fields);
 }
 
+/** A sentence with its capital and its point. One that begins with an id, as org.example.bell, keeps it as it is. */
+export function whole(text: string): string {
+  const clean = text.trim();
+  if (!clean) return "";
+  const id = /^\S*[a-z0-9][._/@-][a-z0-9]/i.test(clean);
+  const first = id ? clean : clean.charAt(0).toUpperCase() + clean.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
+
 /** One sentence for a person, whatever was thrown. */
 export function sentence(error: unknown): string {
   if (error instanceof ApiError || error instanceof NetworkError) {
-    const text = error.message;
-    const first = text.charAt(0).toUpperCase() + text.slice(1);
-    return /[.!?]$/.test(first) ? first : `${first}.`;
+    return whole(error.message);
   }
   return error instanceof Error ? error.message : "Something went wrong.";
 }

@@ -93,6 +93,8 @@ export interface Notifier {
   enabled: boolean;
   state: NotifierState | (string & {});
   reason: string;
+  /** why nobody hears of alerts by it although it runs; empty: they do */
+  warning: string;
   since: number;
   retry_at: number;
   restarts: number;
