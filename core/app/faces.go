@@ -127,10 +127,7 @@ func (f *faces) hear(e nvr.Event, s nvr.FaceSample) {
 
 // Run keeps the inbox until ctx ends. It needs the tables.
 func (f *faces) Run(ctx context.Context) error {
-	f.mu.Lock()
-	_, err := f.changed(ctx)
-	f.mu.Unlock()
-	if err != nil {
+	if err := f.reload(ctx); err != nil {
 		return err
 	}
 	tick := time.NewTicker(time.Hour)
@@ -152,7 +149,7 @@ func (f *faces) Run(ctx context.Context) error {
 	}
 }
 
-// reload reads a library that was changed until it could be read.
+// reload reads the library, trying until it can be read.
 func (f *faces) reload(ctx context.Context) error {
 	for {
 		f.mu.Lock()
