@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -255,13 +256,20 @@ func (c *Catalog) lock() (unlock func(), err error) {
 
 // writeAtomically replaces a file so that a reader, and a machine that loses power, sees the old or the new.
 func writeAtomically(path string, b []byte, mode fs.FileMode) error {
+	return replaceFile(path, mode, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	})
+}
+
+// replaceFile is writeAtomically of what write writes and finds right.
+func replaceFile(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(b)
-	if err == nil {
+	if err = write(tmp); err == nil {
 		err = tmp.Chmod(mode)
 	}
 	if err == nil {

@@ -222,31 +222,16 @@ func copyProgram(from, to, sum string, mode fs.FileMode) error {
 		return fmt.Errorf("copy plugin program: %w", err)
 	}
 	defer src.Close()
-	tmp, err := os.CreateTemp(filepath.Dir(to), ".tmp-*")
-	if err != nil {
-		return fmt.Errorf("copy plugin program: %w", err)
-	}
-	defer os.Remove(tmp.Name())
-	h := sha256.New()
-	_, err = io.Copy(io.MultiWriter(tmp, h), src)
-	if err == nil && hex.EncodeToString(h.Sum(nil)) != sum {
-		err = &nvr.Error{Code: nvr.CodeConflict, Message: "the plugin's program was modified after it was installed: install the bundle again"}
-	}
-	if err == nil {
-		err = tmp.Chmod(mode)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), to)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(to))
-	}
+	err = replaceFile(to, mode, func(w io.Writer) error {
+		h := sha256.New()
+		if _, err := io.Copy(io.MultiWriter(w, h), src); err != nil {
+			return err
+		}
+		if hex.EncodeToString(h.Sum(nil)) != sum {
+			return &nvr.Error{Code: nvr.CodeConflict, Message: "the plugin's program was modified after it was installed: install the bundle again"}
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("copy plugin program: %w", err)
 	}

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const data = process.env.NIGHTJAR_TESTDATA ?? "/work/shared/testdata";
+const data = process.env.NIGHTJAR_TESTDATA ?? "../../shared/testdata";
 const SIDE = 112;
 
 /** One square JPEG per face of the pictures, the largest of each file. */

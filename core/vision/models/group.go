@@ -170,36 +170,16 @@ func (r aliveReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// unpack writes what r brings: a temporary file, verified, synced, renamed, and the directory synced.
-func (s *Store) unpack(gf GroupFile, r io.Reader) (err error) {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil { //nolint:gosec // models are public
-		return fmt.Errorf("create models directory: %w", err)
-	}
-	f, err := os.CreateTemp(s.dir, "."+gf.Name+"-*.part")
-	if err != nil {
-		return fmt.Errorf("create model file: %w", err)
-	}
-	defer func() {
+// unpack writes and verifies what r brings.
+func (s *Store) unpack(gf GroupFile, r io.Reader) error {
+	return s.place(gf.Name, filepath.Join(s.dir, gf.Name), func(f io.Writer) error {
+		n, sum, err := copyBlob(f, bzip2.NewReader(r), gf.Bytes)
 		if err != nil {
-			err = errors.Join(err, ignoreGone(f.Close()), ignoreGone(os.Remove(f.Name())))
+			return fmt.Errorf("unpack model: %w", err)
 		}
-	}()
-	n, sum, err := copyBlob(f, bzip2.NewReader(r), gf.Bytes)
-	if err != nil {
-		return fmt.Errorf("unpack model: %w", err)
-	}
-	if n != gf.Bytes || sum != gf.Blob {
-		return fmt.Errorf("the file has %d bytes and the git blob id %.12s…, expected %d bytes and %.12s…", n, sum, gf.Bytes, gf.Blob)
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("sync model file: %w", err)
-	}
-	if err := os.Rename(f.Name(), filepath.Join(s.dir, gf.Name)); err != nil {
-		return fmt.Errorf("put model file in place: %w", err)
-	}
-	d, err := os.Open(s.dir)
-	if err != nil {
-		return fmt.Errorf("sync models directory: %w", err)
-	}
-	return errors.Join(d.Sync(), d.Close())
+		if n != gf.Bytes || sum != gf.Blob {
+			return fmt.Errorf("the file has %d bytes and the git blob id %.12s…, expected %d bytes and %.12s…", n, sum, gf.Bytes, gf.Blob)
+		}
+		return nil
+	})
 }

@@ -99,12 +99,31 @@ func (s *Store) pullError(ctx context.Context, k Known, err error) error {
 		"model %s could not be fetched from %s; try again, or download %s elsewhere and put it at %s", k.Name, host, k.URL, s.path(k.Name))}
 }
 
-// install writes what r brings: a temporary file, verified, synced, renamed, and the directory synced.
-func (s *Store) install(k Known, r io.Reader) (err error) {
+// install writes and verifies what r brings.
+func (s *Store) install(k Known, r io.Reader) error {
+	return s.place(k.Name, s.path(k.Name), func(f io.Writer) error {
+		limit := k.Bytes
+		for _, same := range k.Same {
+			limit = max(limit, same.Bytes)
+		}
+		h := sha256.New()
+		n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(r, limit+1))
+		if err != nil {
+			return fmt.Errorf("write model file: %w", err)
+		}
+		if sum := (Sum{SHA256: hex.EncodeToString(h.Sum(nil)), Bytes: n}); !k.accepts(sum) {
+			return fmt.Errorf("the file has %d bytes and SHA-256 %.12s…, expected %d bytes and %.12s…", sum.Bytes, sum.SHA256, k.Bytes, k.SHA256)
+		}
+		return nil
+	})
+}
+
+// place puts what write writes, and finds right, at path: a temporary file, synced, renamed, and the directory synced.
+func (s *Store) place(name, path string, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil { //nolint:gosec // models are public
 		return fmt.Errorf("create models directory: %w", err)
 	}
-	f, err := os.CreateTemp(s.dir, "."+k.Name+"-*.part")
+	f, err := os.CreateTemp(s.dir, "."+name+"-*.part")
 	if err != nil {
 		return fmt.Errorf("create model file: %w", err)
 	}
@@ -113,22 +132,13 @@ func (s *Store) install(k Known, r io.Reader) (err error) {
 			err = errors.Join(err, ignoreGone(f.Close()), ignoreGone(os.Remove(f.Name())))
 		}
 	}()
-	limit := k.Bytes
-	for _, same := range k.Same {
-		limit = max(limit, same.Bytes)
-	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(r, limit+1))
-	if err != nil {
-		return fmt.Errorf("write model file: %w", err)
-	}
-	if sum := (Sum{SHA256: hex.EncodeToString(h.Sum(nil)), Bytes: n}); !k.accepts(sum) {
-		return fmt.Errorf("the file has %d bytes and SHA-256 %.12s…, expected %d bytes and %.12s…", sum.Bytes, sum.SHA256, k.Bytes, k.SHA256)
+	if err := write(f); err != nil {
+		return err
 	}
 	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("sync model file: %w", err)
 	}
-	if err := os.Rename(f.Name(), s.path(k.Name)); err != nil {
+	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("put model file in place: %w", err)
 	}
 	d, err := os.Open(s.dir)
