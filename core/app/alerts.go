@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/bus"
 	"github.com/nightjar-nvr/nightjar/core/config"
 	"github.com/nightjar-nvr/nightjar/core/event"
 	"github.com/nightjar-nvr/nightjar/core/event/rule"
+	"github.com/nightjar-nvr/nightjar/core/httpapi"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/store"
 )
@@ -20,6 +22,7 @@ type arming struct {
 	store *store.Store
 	bus   *bus.Bus
 	mode  atomic.Value // nvr.Mode
+	rules *rule.Set    // nil: none is configured
 	*event.Engine
 }
 
@@ -42,6 +45,45 @@ func (a *arming) SetMode(ctx context.Context, m nvr.Mode) error {
 	}
 	a.apply(m)
 	return nil
+}
+
+// Rules implements the API's alerts.
+func (a *arming) Rules() []httpapi.AlertRule {
+	if a.rules == nil {
+		r := alertRuleOf(event.Everything())
+		r.Source = "default"
+		return []httpapi.AlertRule{r}
+	}
+	var out []httpapi.AlertRule
+	for _, r := range a.rules.Rules() {
+		out = append(out, alertRuleOf(r))
+	}
+	return out
+}
+
+// alertRuleOf is the API's form of a rule of the configuration.
+func alertRuleOf(r rule.Rule) httpapi.AlertRule {
+	out := httpapi.AlertRule{
+		ID: r.ID, Source: "config", Severity: string(r.Severity), Cameras: texts(r.Cameras), Labels: texts(r.Labels), Zones: texts(r.Zones), Modes: texts(r.Modes),
+		Identities: texts(r.Identities), Schedule: make([]httpapi.RuleWindow, len(r.Schedule)), MinScore: r.MinScore,
+		MinDurationS: r.MinDuration.Seconds(), CooldownS: r.Cooldown.Seconds(),
+	}
+	for i, w := range r.Schedule {
+		out.Schedule[i] = httpapi.RuleWindow{Days: make([]int, len(w.Days)), From: int(w.From / time.Minute), To: int(w.Until / time.Minute)}
+		for k, d := range w.Days {
+			out.Schedule[i].Days[k] = int(d)
+		}
+	}
+	return out
+}
+
+// texts is never nil: JSON has no empty list for nil.
+func texts[T ~string](in []T) []string {
+	out := make([]string, len(in))
+	for i, t := range in {
+		out[i] = string(t)
+	}
+	return out
 }
 
 func (a *arming) apply(m nvr.Mode) {

@@ -132,6 +132,7 @@ func (a *App) buildEvents() (err error) {
 	if cfg.Rules, err = alertRules(a.cfg); err != nil {
 		return err
 	}
+	a.arming.rules = cfg.Rules
 	a.routes = newRouteBook(a.cfg, a.store, a.log)
 	cfg.Routes = func() []nvr.Route { return a.notifiers.markNobody(a.routes.Routes()) }
 	a.faces = newFaces(a.cfg, a.store, a.log, a.metrics)
@@ -139,7 +140,7 @@ func (a *App) buildEvents() (err error) {
 	if a.events, err = event.New(cfg, a.store, a.bus, a.log, a.metrics); err != nil {
 		return err
 	}
-	a.faces.snapshots = (&pictures{events: a.events}).Snapshot
+	a.faces.snapshots, a.faces.corrected = (&pictures{events: a.events}).Snapshot, a.events.Correct
 	a.arming.Engine = a.events
 	if a.detect, err = newDetector(a.cfg, a.cameras, sinks{a.motion, a.events}, a.faces, a.record.pushFrame, a.log, a.metrics); err != nil {
 		return err

@@ -33,19 +33,20 @@ const (
 type faceStore interface {
 	AddPerson(ctx context.Context, name string) (nvr.Person, error)
 	Persons(ctx context.Context) ([]nvr.Person, error)
-	RenamePerson(ctx context.Context, id, name string) error
-	MergePersons(ctx context.Context, into string, others []string) error
-	DeletePerson(ctx context.Context, id string) error
+	// What changes the library returns the newest events that say somebody else now.
+	RenamePerson(ctx context.Context, id, name string) ([]nvr.EventChange, error)
+	MergePersons(ctx context.Context, into string, others []string) ([]nvr.EventChange, error)
+	DeletePerson(ctx context.Context, id string) ([]nvr.EventChange, error)
 	AddFace(ctx context.Context, f nvr.FaceSample) (string, error)
 	KnownFaces(ctx context.Context) ([]nvr.KnownFace, error)
 	PersonFaces(ctx context.Context, person string) ([]nvr.FaceSample, error)
 	Inbox(ctx context.Context, n int) ([]nvr.FaceSample, error)
 	Face(ctx context.Context, id string) (nvr.FaceSample, error)
 	FaceOfEvent(ctx context.Context, event string) (nvr.FaceSample, error)
-	AssignFaces(ctx context.Context, person string, ids []string) (int, error)
-	IdentifyEvent(ctx context.Context, event, person string) error
-	Rematch(ctx context.Context, matches []nvr.FaceMatch) (int64, error)
-	DeleteFaces(ctx context.Context, ids []string) (int, error)
+	AssignFaces(ctx context.Context, person string, ids []string) (int, []nvr.EventChange, error)
+	IdentifyEvent(ctx context.Context, event, person string) ([]nvr.EventChange, error)
+	Rematch(ctx context.Context, matches []nvr.FaceMatch) (int64, []nvr.EventChange, error)
+	DeleteFaces(ctx context.Context, ids []string) (int, []nvr.EventChange, error)
 	ForgetUnknownFaces(ctx context.Context, t time.Time, keep int) (int64, error)
 	CountFaces(ctx context.Context) (nvr.FaceCounts, error)
 }
@@ -55,6 +56,7 @@ type faces struct {
 	set        config.Faces
 	store      faceStore
 	snapshots  func(ctx context.Context, e nvr.Event) ([]byte, error)
+	corrected  func([]nvr.EventChange) // tells everybody whom events show now
 	gallery    *face.Gallery
 	engine     *face.Engine // nil: state says why
 	recogniser *face.Recogniser
@@ -71,7 +73,7 @@ type faces struct {
 
 func newFaces(cfg *config.Config, st faceStore, log *slog.Logger, reg prometheus.Registerer) *faces {
 	f := &faces{
-		set: cfg.Faces, store: st, log: log, unknown: make(chan nvr.FaceSample, unknownQueue), stale: make(chan struct{}, 1),
+		set: cfg.Faces, store: st, log: log, corrected: func([]nvr.EventChange) {}, unknown: make(chan nvr.FaceSample, unknownQueue), stale: make(chan struct{}, 1),
 		gallery: face.NewGallery(face.GalleryOptions{Threshold: cfg.Faces.Threshold}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "nvr_faces_lost_total", Help: "Unknown faces that were not stored because the database was away or slow.",
@@ -295,6 +297,7 @@ func (f *faces) changed(ctx context.Context) (int, error) {
 	if len(matches) == 0 {
 		return 0, nil
 	}
-	n, err := f.store.Rematch(ctx, matches)
+	n, corrections, err := f.store.Rematch(ctx, matches)
+	f.corrected(corrections)
 	return int(n), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nightjar-nvr/nightjar/core/config"
+	"github.com/nightjar-nvr/nightjar/core/event"
 	"github.com/nightjar-nvr/nightjar/core/internal/testkit"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 	"github.com/nightjar-nvr/nightjar/core/store"
@@ -45,6 +47,15 @@ func TestLibraryChangesReachTheGallery(t *testing.T) {
 	db := &cutOff{Store: st}
 	cfg := config.Default()
 	f := newFaces(&cfg, db, log, prometheus.NewRegistry())
+	var mu sync.Mutex
+	told := make(map[string]string) // names by event
+	f.corrected = func(changes []nvr.EventChange) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range changes {
+			told[c.After.ID] = string(c.After.Identity.State) + " " + c.After.Identity.Name
+		}
+	}
 	enrol := func(name string, at float32) string {
 		p, err := f.AddPerson(t.Context(), name)
 		if err != nil {
@@ -70,10 +81,34 @@ func TestLibraryChangesReachTheGallery(t *testing.T) {
 		}
 	})
 
+	e := nvr.Event{
+		ID: event.NewID(time.Now()), Camera: "gate", Kind: nvr.EventObject, Label: "person", Start: time.Now(), End: time.Now(), Revision: 1,
+		Identity: nvr.Identity{State: nvr.IdentityUnknown},
+	}
+	if err := st.SaveEvent(t.Context(), e, nil); err != nil {
+		t.Fatal(err)
+	}
+	heard := func(want string) {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if told[e.ID] != want {
+			t.Errorf("the event is told to be %q, want %q", told[e.ID], want)
+		}
+	}
+	seen, err := st.AddFace(t.Context(), nvr.FaceSample{Source: nvr.FaceEvent, Camera: "gate", EventID: e.ID, Seen: time.Now(), Embedding: nvr.Embedding{9}, Quality: 0.5, JPEG: []byte{0xff, 0xd8}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.AssignFaces(t.Context(), anna, []string{seen}); err != nil {
+		t.Fatal(err)
+	}
+	heard("known Anna")
 	db.away.Store(true)
 	if err := f.DeletePerson(t.Context(), anna); err != nil {
 		t.Fatalf("deleted, and yet: %v", err)
 	}
+	heard("unknown ")
 	if name := known(0); name != "" {
 		t.Errorf("%s was deleted and is recognised", name)
 	}
@@ -94,7 +129,7 @@ func TestLibraryChangesReachTheGallery(t *testing.T) {
 	}
 
 	gone, leave := context.WithCancel(t.Context())
-	if n, err := f.change(gone, func() error {
+	if n, err := f.change(gone, func() ([]nvr.EventChange, error) {
 		defer leave() // whoever asked goes away as soon as it is done
 		return st.RenamePerson(gone, bert, "Berta")
 	}); err != nil || n != 0 {

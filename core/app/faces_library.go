@@ -42,12 +42,14 @@ func (f *faces) AddPerson(ctx context.Context, name string) (nvr.Person, error) 
 
 // change does something to the library and makes everybody go by what it is then. It returns how many events got another name.
 // Whoever asked may go away in between, and the database too: what could not be read now is read by Run as soon as it can be.
-func (f *faces) change(ctx context.Context, do func() error) (int, error) {
+func (f *faces) change(ctx context.Context, do func() ([]nvr.EventChange, error)) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := do(); err != nil {
+	corrections, err := do()
+	if err != nil {
 		return 0, err
 	}
+	f.corrected(corrections)
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadLimit)
 	defer cancel()
 	n, err := f.changed(after)
@@ -63,7 +65,7 @@ func (f *faces) change(ctx context.Context, do func() error) (int, error) {
 
 // RenamePerson implements the API's face library.
 func (f *faces) RenamePerson(ctx context.Context, person, name string) error {
-	_, err := f.change(ctx, func() error { return f.store.RenamePerson(ctx, person, name) })
+	_, err := f.change(ctx, func() ([]nvr.EventChange, error) { return f.store.RenamePerson(ctx, person, name) })
 	return err
 }
 
@@ -76,18 +78,18 @@ func (f *faces) MergePersons(ctx context.Context, into string, others []string) 
 			}
 		}
 	}
-	_, err := f.change(ctx, func() error { return f.store.MergePersons(ctx, into, others) })
+	_, err := f.change(ctx, func() ([]nvr.EventChange, error) { return f.store.MergePersons(ctx, into, others) })
 	return err
 }
 
 // DeletePerson implements the API's face library.
 func (f *faces) DeletePerson(ctx context.Context, person string) error {
-	_, err := f.change(ctx, func() error {
-		err := f.store.DeletePerson(ctx, person)
+	_, err := f.change(ctx, func() ([]nvr.EventChange, error) {
+		corrections, err := f.store.DeletePerson(ctx, person)
 		if err == nil {
 			f.gallery.Forget(person) // even if the library cannot be read again now
 		}
-		return err
+		return corrections, err
 	})
 	return err
 }
@@ -95,9 +97,9 @@ func (f *faces) DeletePerson(ctx context.Context, person string) error {
 // AssignFaces implements the API's face library.
 func (f *faces) AssignFaces(ctx context.Context, person string, ids []string) (int, error) {
 	assigned := 0
-	events, err := f.change(ctx, func() (err error) {
-		assigned, err = f.store.AssignFaces(ctx, person, ids)
-		return err
+	events, err := f.change(ctx, func() (corrections []nvr.EventChange, err error) {
+		assigned, corrections, err = f.store.AssignFaces(ctx, person, ids)
+		return corrections, err
 	})
 	if err == nil && assigned == 0 {
 		err = &nvr.Error{Code: nvr.CodeNotFound, Message: "none of these faces exists any more"}
@@ -107,9 +109,9 @@ func (f *faces) AssignFaces(ctx context.Context, person string, ids []string) (i
 
 // DeleteFaces implements the API's face library.
 func (f *faces) DeleteFaces(ctx context.Context, ids []string) (n int, err error) {
-	_, err = f.change(ctx, func() (err error) {
-		n, err = f.store.DeleteFaces(ctx, ids)
-		return err
+	_, err = f.change(ctx, func() (corrections []nvr.EventChange, err error) {
+		n, corrections, err = f.store.DeleteFaces(ctx, ids)
+		return corrections, err
 	})
 	return n, err
 }
@@ -225,15 +227,15 @@ func (f *faces) faceOfSnapshot(ctx context.Context, jpeg []byte, box nvr.Box) (n
 func (f *faces) enrol(ctx context.Context, s nvr.FaceSample) (httpapi.FaceEnrolment, error) {
 	out := httpapi.FaceEnrolment{Sample: s, LooksLike: f.looksLike(s.PersonID, &s.Embedding)}
 	named := 0
-	events, err := f.change(ctx, func() (err error) {
+	events, err := f.change(ctx, func() (_ []nvr.EventChange, err error) {
 		if out.Sample.ID, err = f.store.AddFace(ctx, s); err != nil {
-			return err
+			return nil, err
 		}
 		if out.Sample.ID == "" {
-			return &nvr.Error{Code: nvr.CodeConflict, Message: "somebody said already whose face this event shows; assign that face instead"}
+			return nil, &nvr.Error{Code: nvr.CodeConflict, Message: "somebody said already whose face this event shows; assign that face instead"}
 		}
 		if s.EventID == "" {
-			return nil
+			return nil, nil
 		}
 		named = 1
 		return f.store.IdentifyEvent(ctx, s.EventID, s.PersonID)

@@ -73,7 +73,7 @@ func newGate(t *testing.T) *gate {
 	if g.events, err = event.New(event.Config{Dir: t.TempDir(), Cameras: []nvr.CameraID{"gate"}, UnknownFace: g.faces.hear}, st, b, log, reg); err != nil {
 		t.Fatal(err)
 	}
-	g.faces.snapshots = (&pictures{events: g.events}).Snapshot
+	g.faces.snapshots, g.faces.corrected = (&pictures{events: g.events}).Snapshot, g.events.Correct
 	g.watch = g.faces.recogniser.Watch("gate", nil)
 	tables := make(chan struct{})
 	close(tables)

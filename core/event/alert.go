@@ -8,6 +8,9 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
+// Everything is the rule that holds where none is configured.
+func Everything() rule.Rule { return rule.Rule{ID: "everything", Severity: nvr.SeverityNormal} }
+
 // facts is what alert rules may ask of an event at now.
 func facts(ev nvr.Event, now time.Time) rule.Facts {
 	if !ev.Ongoing() {
@@ -15,16 +18,15 @@ func facts(ev nvr.Event, now time.Time) rule.Facts {
 	}
 	return rule.Facts{
 		EventID: ev.ID, Camera: ev.Camera, Label: ev.Label, Zones: ev.EnteredZones, Score: ev.TopScore, Start: ev.Start, Now: now, Mode: ev.Mode,
-		Identity: ev.Identity,
+		Identity: ev.Identity, Alerted: ev.Rules,
 	}
 }
 
-// judge lets the rules decide on an event and reports whether it has just become an alert. What is an alert stays one.
-func (e *Engine) judge(ev *nvr.Event) (became bool) {
+// judge lets the rules decide on an event. What is an alert stays one.
+func (e *Engine) judge(ev *nvr.Event) {
 	if ev.Mode == "" {
 		ev.Mode = e.cfg.Mode()
 	}
-	was := ev.Severity
 	for _, v := range e.cfg.Rules.Alert(facts(*ev, time.Now())) {
 		if v.Severity.Rank() > ev.Severity.Rank() {
 			ev.Severity = v.Severity
@@ -33,14 +35,12 @@ func (e *Engine) judge(ev *nvr.Event) (became bool) {
 			ev.Rules = append(slices.Clip(ev.Rules), v.Rule)
 		}
 	}
-	return was == "" && ev.Severity != ""
 }
 
-// dueAlert reports whether an event that was no alert has lasted long enough to be one. Nothing but time changes between two
-// changes of an event, so only rules with a least duration are worth asking.
+// dueAlert reports whether an event has lasted long enough to be an alert of a rule of which it was none. Nothing but time
+// changes between two changes of an event, so only rules with a least duration are worth asking.
 func (e *Engine) dueAlert(ev nvr.Event) bool {
-	return ev.Severity == "" && e.cfg.Rules.Timed() &&
-		slices.ContainsFunc(e.cfg.Rules.Explain(facts(ev, time.Now())), func(v nvr.Verdict) bool { return v.Alert })
+	return e.cfg.Rules.Due(facts(ev, time.Now()))
 }
 
 // Explain says what each alert rule makes of an event as it is stored, by the rules of today.

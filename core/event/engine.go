@@ -83,6 +83,7 @@ type Engine struct {
 	boxes     map[nvr.CameraID]*mailbox
 	snapshots *Snapshots
 	saver     *saver
+	ongoing   ongoing
 	ready     chan struct{}
 	tellReady func() // closes ready, once
 }
@@ -108,7 +109,7 @@ func New(cfg Config, store eventStore, b *bus.Bus, log *slog.Logger, reg prometh
 		cfg.Mode = func() nvr.Mode { return nvr.ModeHome }
 	}
 	if cfg.Rules == nil {
-		all, err := rule.NewSet([]rule.Rule{{ID: "everything", Severity: nvr.SeverityNormal}}, time.UTC)
+		all, err := rule.NewSet([]rule.Rule{Everything()}, time.UTC)
 		if err != nil {
 			return nil, err
 		}
@@ -122,7 +123,7 @@ func New(cfg Config, store eventStore, b *bus.Bus, log *slog.Logger, reg prometh
 	e := &Engine{
 		cfg: cfg, bus: b, log: log, met: met, snapshots: snapshots,
 		boxes: make(map[nvr.CameraID]*mailbox, len(cfg.Cameras)),
-		saver: newSaver(store, cfg.SpoolRows, log, met),
+		saver: newSaver(store, cfg.SpoolRows, log, met), ongoing: ongoing{events: map[string]*ongoingEvent{}},
 		ready: make(chan struct{}),
 	}
 	e.tellReady = sync.OnceFunc(func() { close(e.ready) })
@@ -189,16 +190,26 @@ func (e *Engine) Run(ctx context.Context) error {
 // snapshot; the caller keeps it.
 func (e *Engine) emit(phase nvr.Phase, before nvr.Event, after *nvr.Event, jpeg []byte) {
 	after.Revision = before.Revision + 1
+	switch phase {
+	case nvr.PhaseNew:
+		e.ongoing.begin(after.ID)
+	case nvr.PhaseEnd:
+		after.Identity = e.ongoing.last(after.ID, after.Identity)
+	case nvr.PhaseUpdate:
+	}
 	if jpeg != nil {
 		if e.storeSnapshot(*after, jpeg) {
 			after.HasSnapshot = true
 		}
 	}
-	became := e.judge(after)
+	e.judge(after)
 	if phase == nvr.PhaseNew {
 		before = *after
 	}
-	e.saver.save(*after, e.deliveries(phase, *after, became))
+	e.saver.save(*after, e.deliveries(phase, before, *after))
+	if phase == nvr.PhaseEnd {
+		e.ongoing.end(after.ID)
+	}
 	e.met.changes.WithLabelValues(string(after.Camera), string(phase)).Inc()
 	e.bus.Events.Publish(nvr.EventChange{Phase: phase, Before: before, After: *after, Snapshot: jpeg})
 }
@@ -219,8 +230,11 @@ func (e *Engine) storeSnapshot(ev nvr.Event, jpeg []byte) bool {
 }
 
 // deliveries returns what notifiers are told. They hear of alerts only; an event that becomes one late is new to them then.
-func (e *Engine) deliveries(phase nvr.Phase, ev nvr.Event, became bool) []nvr.Delivery {
-	return route.Deliver(e.cfg.Routes(), phase, became, ev, time.Now(), NewID)
+func (e *Engine) deliveries(phase nvr.Phase, before, ev nvr.Event) []nvr.Delivery {
+	told := func(notifier, address string) bool { return e.ongoing.told(ev.ID, recipient{notifier, address}) }
+	ds := route.Deliver(e.cfg.Routes(), route.Change{Phase: phase, Before: before, After: ev, Told: told}, time.Now(), NewID)
+	e.ongoing.noteTold(ev.ID, ds)
+	return ds
 }
 
 // NewID returns a UUIDv7 of time t (RFC 9562 §5.7): 48 bits of Unix milliseconds, the rest random, so that ids sort

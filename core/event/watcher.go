@@ -119,7 +119,7 @@ func (w *watcher) begin(t *track) {
 		ID: NewID(t.obj.FirstSeen), Camera: w.camera, Kind: nvr.EventObject, Label: t.obj.Label, Start: t.obj.FirstSeen,
 		Score: t.obj.Confidence, TopScore: t.obj.TopScore, Box: t.obj.Box, Stationary: t.obj.Stationary,
 	}
-	t.whereabouts()
+	w.whereabouts(t)
 	w.emit(nvr.PhaseNew, t)
 }
 
@@ -129,7 +129,7 @@ func (w *watcher) update(t *track) {
 	t.event.Stationary = t.obj.Stationary
 	t.event.TopScore = max(t.event.TopScore, t.obj.TopScore)
 	age := w.now.Sub(t.lastEmit)
-	t.whereabouts()
+	w.whereabouts(t)
 	flipped := t.event.Stationary != t.told.Stationary || t.event.Label != t.told.Label ||
 		!slices.Equal(t.event.Zones, t.told.Zones) || !slices.Equal(t.event.EnteredZones, t.told.EnteredZones) ||
 		len(t.event.Crossings) != len(t.told.Crossings) || !t.event.Identity.Same(t.told.Identity)
@@ -142,11 +142,11 @@ func (w *watcher) update(t *track) {
 }
 
 // whereabouts takes over where the object is and was, and who it is. The slices are never changed by the pipeline.
-func (t *track) whereabouts() {
+func (w *watcher) whereabouts(t *track) {
 	t.event.Zones, t.event.EnteredZones = t.obj.Zones, t.obj.EnteredZones
 	t.event.Crossings, t.event.Path = t.obj.Crossings, t.obj.Path
 	t.event.Speed, t.event.MaxSpeed = t.obj.Speed, t.obj.MaxSpeed
-	t.event.Identity = t.obj.Identity
+	t.event.Identity = w.e.ongoing.recognised(t.event.ID, t.obj.Identity)
 }
 
 // end forgets a track and ends its event, if it had come to one, where the object was last seen.

@@ -12,6 +12,36 @@ type alerts interface {
 	SetMode(ctx context.Context, m nvr.Mode) error
 	// Explain returns what each rule of today makes of an event.
 	Explain(e nvr.Event) []nvr.Verdict
+	// Rules returns the alert rules, by id.
+	Rules() []AlertRule
+}
+
+// AlertRule is one alert rule. Empty conditions hold always.
+type AlertRule struct {
+	ID           string       `json:"id" doc:"Also its name"`
+	Source       string       `json:"source" enum:"config,default" doc:"config: the configuration file. default: no rule is configured, and every event is an alert"`
+	Severity     string       `json:"severity" enum:"low,normal,high"`
+	Cameras      []string     `json:"cameras" nullable:"false"`
+	Labels       []string     `json:"labels" nullable:"false"`
+	Zones        []string     `json:"zones" nullable:"false" doc:"It entered one of these"`
+	Modes        []string     `json:"modes" nullable:"false" doc:"Armed as one of these when it began"`
+	Identities   []string     `json:"identities" nullable:"false" doc:"Recognised as one of these: known, unknown, or names of people"`
+	Schedule     []RuleWindow `json:"schedule" nullable:"false" doc:"It began in one of these"`
+	MinScore     float32      `json:"min_score" doc:"0 to 1; 0: any"`
+	MinDurationS float64      `json:"min_duration_s" doc:"Seconds"`
+	CooldownS    float64      `json:"cooldown_s" doc:"Seconds, per camera"`
+}
+
+// RuleWindow is a time of day on days of the week, by the clock on the wall. One over midnight belongs to the day it begins on.
+type RuleWindow struct {
+	Days []int `json:"days" nullable:"false" doc:"0 is Sunday; empty: every day"`
+	From int   `json:"from" doc:"Minutes after midnight"`
+	To   int   `json:"to" doc:"Minutes after midnight"`
+}
+
+// AlertRules is all alert rules, by id.
+type AlertRules struct {
+	Items []AlertRule `json:"items" nullable:"false"`
 }
 
 // ModeState is the arming mode that alert rules may ask for.
@@ -71,6 +101,12 @@ func (s *Server) registerAlerts() {
 			}
 			return &modeOutput{Body: ModeState{Mode: string(m)}}, nil
 		})
+	type rulesOutput struct{ Body AlertRules }
+	register(s, operation{
+		method: "GET", path: "/rules", id: "listAlertRules", tag: "alerts", summary: "The alert rules: which events are alerts", access: accessViewer,
+	}, func(context.Context, *struct{}) (*rulesOutput, error) {
+		return &rulesOutput{Body: AlertRules{Items: append([]AlertRule{}, s.deps.Alerts.Rules()...)}}, nil
+	})
 	type eventInput struct {
 		ID string `path:"id" maxLength:"64"`
 	}

@@ -19,6 +19,10 @@ func (f *fakeAlerts) Explain(e nvr.Event) []nvr.Verdict {
 	return []nvr.Verdict{{Rule: "cats", Severity: nvr.SeverityLow, Conditions: []nvr.Condition{{Name: "label", Detail: e.Label + " is not one of cat."}}}}
 }
 
+func (f *fakeAlerts) Rules() []AlertRule {
+	return []AlertRule{{ID: "cats", Source: "config", Severity: "low", Labels: []string{"cat"}}}
+}
+
 func (w *world) testAlerts(t *testing.T) {
 	var mode ModeState
 	for _, c := range []struct {
@@ -36,6 +40,10 @@ func (w *world) testAlerts(t *testing.T) {
 	w.do(request{path: "/api/v1/events/" + w.eventID + "/verdicts", token: w.viewer}, &v)
 	if len(v.Verdicts) != 1 || v.Verdicts[0].Alert || !strings.HasPrefix(v.Verdicts[0].Conditions[0].Detail, "person is not one of") {
 		t.Errorf("verdicts %+v", v)
+	}
+	var rules AlertRules
+	if w.do(request{path: "/api/v1/rules", token: w.viewer}, &rules); len(rules.Items) != 1 || rules.Items[0].ID != "cats" || rules.Items[0].Severity != "low" {
+		t.Errorf("rules %+v", rules)
 	}
 	var page EventPage
 	if w.do(request{path: "/api/v1/events?alerts=true", token: w.viewer}, &page); len(page.Items) != 0 {

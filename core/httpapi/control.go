@@ -146,14 +146,19 @@ func shortPath(dir string) (path string, release func(), err error) {
 	return filepath.Join("/proc/self/fd", strconv.Itoa(int(d.Fd())), controlSocket), func() { d.Close() }, nil
 }
 
+// replaceFile writes a file only we may read, whole or not at all: who asks must not find half a token.
 func replaceFile(path, text string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	part := path + ".new"
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write control token: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err == nil {
 		_, err = f.WriteString(text + "\n")
 		err = errors.Join(err, f.Close())
+	}
+	if err == nil {
+		err = os.Rename(part, path)
 	}
 	if err != nil {
 		return fmt.Errorf("write control token: %w", err)

@@ -41,7 +41,7 @@ func (f storedFaces) EnrolEvent(ctx context.Context, person string, e nvr.Event)
 	if err != nil {
 		return FaceEnrolment{}, err
 	}
-	n, err := f.AssignFaces(ctx, person, []string{s.ID})
+	n, _, err := f.Store.AssignFaces(ctx, person, []string{s.ID})
 	return FaceEnrolment{Sample: s, Events: n}, err
 }
 
@@ -51,6 +51,31 @@ func (f storedFaces) Inbox(ctx context.Context) ([]FaceGroup, error) {
 		return nil, err
 	}
 	return []FaceGroup{{Faces: all, Suggestion: nvr.Identity{PersonID: "p", Name: "Anna", Similarity: 0.4}}}, err
+}
+
+func (f storedFaces) RenamePerson(ctx context.Context, person, name string) error {
+	_, err := f.Store.RenamePerson(ctx, person, name)
+	return err
+}
+
+func (f storedFaces) MergePersons(ctx context.Context, into string, others []string) error {
+	_, err := f.Store.MergePersons(ctx, into, others)
+	return err
+}
+
+func (f storedFaces) DeletePerson(ctx context.Context, person string) error {
+	_, err := f.Store.DeletePerson(ctx, person)
+	return err
+}
+
+func (f storedFaces) AssignFaces(ctx context.Context, person string, faces []string) (int, error) {
+	n, _, err := f.Store.AssignFaces(ctx, person, faces)
+	return n, err
+}
+
+func (f storedFaces) DeleteFaces(ctx context.Context, faces []string) (int, error) {
+	n, _, err := f.Store.DeleteFaces(ctx, faces)
+	return n, err
 }
 
 // unknownFace stores a stranger's face and event.

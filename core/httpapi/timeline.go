@@ -18,11 +18,13 @@ var eventKinds = []nvr.EventKind{nvr.EventObject, nvr.EventMotion, nvr.EventCame
 // Timeline is a time range as columns. Every start is in milliseconds, delta coded: the first relative to from, each
 // further one to the one before it. A day of 16 busy cameras is about 300 KB, a twentieth of rows of objects.
 type Timeline struct {
-	From    int64            `json:"from" doc:"UTC milliseconds"`
-	To      int64            `json:"to" doc:"UTC milliseconds"`
-	Labels  []string         `json:"labels" nullable:"false"`
-	Kinds   []string         `json:"kinds" nullable:"false"`
-	Cameras []TimelineCamera `json:"cameras" nullable:"false"`
+	From   int64    `json:"from" doc:"UTC milliseconds"`
+	To     int64    `json:"to" doc:"UTC milliseconds"`
+	Labels []string `json:"labels" nullable:"false"`
+	Kinds  []string `json:"kinds" nullable:"false"`
+	// Severities is the same in every answer.
+	Severities []string         `json:"severities" nullable:"false" doc:"Of alerts, least first; the first is empty: no alert"`
+	Cameras    []TimelineCamera `json:"cameras" nullable:"false"`
 }
 
 // TimelineCamera is one row of the timeline.
@@ -64,6 +66,7 @@ type TimelineEvents struct {
 	Label    []int    `json:"label" nullable:"false" doc:"Index into labels"`
 	Kind     []int    `json:"kind" nullable:"false" doc:"Index into kinds"`
 	Score    []int    `json:"score" nullable:"false" doc:"0 to 100"`
+	Severity []int    `json:"severity" nullable:"false" doc:"Index into severities: 0 where the event is no alert"`
 }
 
 // delta codes a column of UTC milliseconds.
@@ -114,6 +117,7 @@ func (s *Server) timelineCameras(names []string) ([]nvr.CameraID, error) {
 
 func (s *Server) timeline(ctx context.Context, ids []nvr.CameraID, r nvr.TimeRange, bucket time.Duration) (Timeline, error) {
 	t := Timeline{From: r.Start.UnixMilli(), To: r.End.UnixMilli(), Labels: []string{}, Cameras: make([]TimelineCamera, 0, len(ids))}
+	t.Severities = []string{"", string(nvr.SeverityLow), string(nvr.SeverityNormal), string(nvr.SeverityHigh)} // by rank
 	for _, k := range eventKinds {
 		t.Kinds = append(t.Kinds, string(k))
 	}
@@ -228,7 +232,7 @@ func eventColumns(from time.Time, events []nvr.TimelineEvent, label func(string)
 	n := len(events)
 	out := TimelineEvents{
 		ID: make([]string, n), Start: make([]int64, n), Duration: make([]int64, n),
-		Label: make([]int, n), Kind: make([]int, n), Score: make([]int, n),
+		Label: make([]int, n), Kind: make([]int, n), Score: make([]int, n), Severity: make([]int, n),
 	}
 	d := delta{from.UnixMilli()}
 	for i, e := range events {
@@ -237,7 +241,7 @@ func eventColumns(from time.Time, events []nvr.TimelineEvent, label func(string)
 			out.Duration[i] = e.End.Sub(e.Start).Milliseconds()
 		}
 		out.Label[i], out.Kind[i] = label(e.Label), max(0, slices.Index(eventKinds, e.Kind))
-		out.Score[i] = int(e.TopScore*100 + 0.5)
+		out.Score[i], out.Severity[i] = int(e.TopScore*100+0.5), e.Severity.Rank()
 	}
 	return out
 }

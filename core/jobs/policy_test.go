@@ -169,7 +169,7 @@ func testEscalation(t *testing.T, r *rig) {
 	r.dispatch(p, nil)
 	alert := func() (ids []string) {
 		e, _ := delivery("hook")
-		ds := route.Deliver(routes, nvr.PhaseNew, true, e, time.Now(), func(time.Time) string { return uuid.Must(uuid.NewV7()).String() })
+		ds := route.Deliver(routes, route.Change{Phase: nvr.PhaseNew, Before: e, After: e}, time.Now(), func(time.Time) string { return uuid.Must(uuid.NewV7()).String() })
 		r.put(e, ds...)
 		for _, d := range ds {
 			ids = append(ids, d.ID)

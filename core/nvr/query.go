@@ -24,4 +24,5 @@ type TimelineEvent struct {
 	Start    time.Time
 	End      time.Time // zero while ongoing
 	TopScore float32
+	Severity Severity // of the alert it is; empty: it is none
 }

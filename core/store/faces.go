@@ -63,11 +63,11 @@ func (s *Store) Persons(ctx context.Context) ([]nvr.Person, error) {
 	return out, nil
 }
 
-// RenamePerson renames a person, in their events too.
-func (s *Store) RenamePerson(ctx context.Context, id, name string) error {
+// RenamePerson renames a person, in their events too. It returns the newest of those.
+func (s *Store) RenamePerson(ctx context.Context, id, name string) (changes []nvr.EventChange, err error) {
 	u, err := uuid.Parse(id)
 	if err != nil {
-		return errNoPerson
+		return nil, errNoPerson
 	}
 	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		n, err := q.RenamePerson(ctx, dbsqlc.RenamePersonParams{ID: u, Name: name})
@@ -77,19 +77,23 @@ func (s *Store) RenamePerson(ctx context.Context, id, name string) error {
 		if n == 0 {
 			return errNoPerson
 		}
-		return q.RenamePersonInEvents(ctx, dbsqlc.RenamePersonInEventsParams{PersonID: &u, Person: name})
+		changes, err = correcting(ctx, q, ofPersons(ctx, q, u), func() error {
+			return q.RenamePersonInEvents(ctx, dbsqlc.RenamePersonInEventsParams{PersonID: &u, Person: name})
+		})
+		return err
 	})
 	if err != nil {
-		return taken(fmt.Errorf("rename person: %w", err), name)
+		return nil, taken(fmt.Errorf("rename person: %w", err), name)
 	}
-	return nil
+	return changes, nil
 }
 
-// MergePersons makes the faces and events of others those of one person; the others are gone then.
-func (s *Store) MergePersons(ctx context.Context, into string, others []string) error {
+// MergePersons makes the faces and events of others those of one person; the others are gone then. It returns the newest of
+// those events.
+func (s *Store) MergePersons(ctx context.Context, into string, others []string) (changes []nvr.EventChange, err error) {
 	all, err := parseIDs(append([]string{into}, others...), errNoPerson)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		found, err := q.LockPersons(ctx, all)
@@ -112,30 +116,33 @@ func (s *Store) MergePersons(ctx context.Context, into string, others []string) 
 		if err := q.MoveMatches(ctx, dbsqlc.MoveMatchesParams{IntoID: to, Ids: from}); err != nil {
 			return err
 		}
-		if err := q.MoveEvents(ctx, dbsqlc.MoveEventsParams{IntoID: to, Person: name, Ids: from}); err != nil {
+		if changes, err = correcting(ctx, q, ofPersons(ctx, q, from...), func() error {
+			return q.MoveEvents(ctx, dbsqlc.MoveEventsParams{IntoID: to, Person: name, Ids: from})
+		}); err != nil {
 			return err
 		}
 		_, err = q.DeletePersons(ctx, from)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("merge persons: %w", err)
+		return nil, fmt.Errorf("merge persons: %w", err)
 	}
-	return nil
+	return changes, nil
 }
 
 // DeletePerson forgets somebody: embeddings and pictures, also those of the inbox that turned out to be theirs, and the
-// name in events, whose people are strangers from then on.
-func (s *Store) DeletePerson(ctx context.Context, id string) error {
+// name in events, whose people are strangers from then on. It returns the newest of those.
+func (s *Store) DeletePerson(ctx context.Context, id string) (changes []nvr.EventChange, err error) {
 	u, err := uuid.Parse(id)
 	if err != nil {
-		return errNoPerson
+		return nil, errNoPerson
 	}
 	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if _, err := q.LockPersons(ctx, []uuid.UUID{u}); err != nil { // before events, as whoever saves one does
 			return err
 		}
-		if err := q.ForgetPersonInEvents(ctx, &u); err != nil {
+		var err error
+		if changes, err = correcting(ctx, q, ofPersons(ctx, q, u), func() error { return q.ForgetPersonInEvents(ctx, &u) }); err != nil {
 			return err
 		}
 		n, err := q.DeletePersons(ctx, []uuid.UUID{u})
@@ -145,9 +152,9 @@ func (s *Store) DeletePerson(ctx context.Context, id string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("delete person: %w", err)
+		return nil, fmt.Errorf("delete person: %w", err)
 	}
-	return nil
+	return changes, nil
 }
 
 // AddFace stores a face and returns its id: that of the event's earlier face where there was one. Of an event only the best
@@ -275,17 +282,17 @@ func faceOf(r dbsqlc.FaceSample, err error) (nvr.FaceSample, error) {
 	}, nil
 }
 
-// AssignFaces gives faces to a person, and their events the person's name. It returns how many faces there were.
-func (s *Store) AssignFaces(ctx context.Context, person string, ids []string) (int, error) {
+// AssignFaces gives faces to a person, and their events the person's name. It returns how many faces there were, and the newest
+// of the events.
+func (s *Store) AssignFaces(ctx context.Context, person string, ids []string) (n int, changes []nvr.EventChange, err error) {
 	p, err := parseIDs([]string{person}, errNoPerson)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	faces, err := parseIDs(ids, errNoFace)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	n := 0
 	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		locked, err := q.LockPersons(ctx, p)
 		if err != nil {
@@ -305,38 +312,47 @@ func (s *Store) AssignFaces(ctx context.Context, person string, ids []string) (i
 				set.Ids, set.Persons, set.Similarities = append(set.Ids, *e), append(set.Persons, p[0]), append(set.Similarities, 1)
 			}
 		}
-		_, err = q.IdentifyEvents(ctx, set)
+		changes, err = correcting(ctx, q, byIDs(ctx, q, set.Ids), func() error {
+			_, err := q.IdentifyEvents(ctx, set)
+			return err
+		})
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("assign faces: %w", err)
+		return 0, nil, fmt.Errorf("assign faces: %w", err)
 	}
-	return n, nil
+	return n, changes, nil
 }
 
-// IdentifyEvent gives one event a person, as somebody said.
-func (s *Store) IdentifyEvent(ctx context.Context, event, person string) error {
+// IdentifyEvent gives one event a person, as somebody said. It returns the event if that is news.
+func (s *Store) IdentifyEvent(ctx context.Context, event, person string) (changes []nvr.EventChange, err error) {
 	ids, err := parseIDs([]string{event, person}, errNoPerson)
 	if err != nil {
+		return nil, err
+	}
+	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+		changes, err = correcting(ctx, q, byIDs(ctx, q, ids[:1]), func() error {
+			_, err := q.IdentifyEvents(ctx, dbsqlc.IdentifyEventsParams{Ids: ids[:1], Persons: ids[1:], Similarities: []float32{1}})
+			return err
+		})
 		return err
-	}
-	_, err = s.q.IdentifyEvents(ctx, dbsqlc.IdentifyEventsParams{Ids: ids[:1], Persons: ids[1:], Similarities: []float32{1}})
+	})
 	if err != nil {
-		return fmt.Errorf("name the person of an event: %w", err)
+		return nil, fmt.Errorf("name the person of an event: %w", err)
 	}
-	return nil
+	return changes, nil
 }
 
 // Rematch notes whose faces of the inbox turned out to be, or no longer are, and tells their events. It returns how many
-// events changed.
-func (s *Store) Rematch(ctx context.Context, matches []nvr.FaceMatch) (int64, error) {
+// events changed, and the newest of them.
+func (s *Store) Rematch(ctx context.Context, matches []nvr.FaceMatch) (changed int64, changes []nvr.EventChange, err error) {
 	var match dbsqlc.MatchFacesParams
 	var known dbsqlc.IdentifyEventsParams
 	var unmatch, unknown []uuid.UUID
 	for _, m := range matches {
 		id, err := uuid.Parse(m.SampleID)
 		if err != nil {
-			return 0, errNoFace
+			return 0, nil, errNoFace
 		}
 		event, eventErr := uuid.Parse(m.EventID)
 		if m.PersonID == "" {
@@ -348,40 +364,42 @@ func (s *Store) Rematch(ctx context.Context, matches []nvr.FaceMatch) (int64, er
 		}
 		person, err := uuid.Parse(m.PersonID)
 		if err != nil {
-			return 0, errNoPerson
+			return 0, nil, errNoPerson
 		}
 		match.Ids, match.Matched = append(match.Ids, id), append(match.Matched, person)
 		if eventErr == nil {
 			known.Ids, known.Persons, known.Similarities = append(known.Ids, event), append(known.Persons, person), append(known.Similarities, m.Similarity)
 		}
 	}
-	var changed int64
-	err := s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
+	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		if err := errors.Join(q.MatchFaces(ctx, match), q.UnmatchFaces(ctx, unmatch)); err != nil {
 			return err
 		}
-		n, err := q.IdentifyEvents(ctx, known)
-		if err != nil {
+		var err error
+		changes, err = correcting(ctx, q, byIDs(ctx, q, slices.Concat(known.Ids, unknown)), func() error {
+			n, err := q.IdentifyEvents(ctx, known)
+			if err != nil {
+				return err
+			}
+			more, err := q.UnidentifyEvents(ctx, unknown)
+			changed = n + more
 			return err
-		}
-		more, err := q.UnidentifyEvents(ctx, unknown)
-		changed = n + more
+		})
 		return err
 	})
 	if err != nil {
-		return 0, gone(fmt.Errorf("note whose faces these are: %w", err))
+		return 0, nil, gone(fmt.Errorf("note whose faces these are: %w", err))
 	}
-	return changed, nil
+	return changed, changes, nil
 }
 
 // DeleteFaces deletes faces and those that were hidden behind them. Events that were named by a deleted face of the library are
-// a stranger's again. It returns how many of the faces there were.
-func (s *Store) DeleteFaces(ctx context.Context, ids []string) (int, error) {
+// a stranger's again. It returns how many of the faces there were, and the newest of the events.
+func (s *Store) DeleteFaces(ctx context.Context, ids []string) (n int, changes []nvr.EventChange, err error) {
 	faces, err := parseIDs(ids, errNoFace)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	n := 0
 	err = s.inTx(ctx, func(_ pgx.Tx, q *dbsqlc.Queries) error {
 		gone, err := q.DeleteFaces(ctx, faces)
 		if err != nil {
@@ -394,13 +412,16 @@ func (s *Store) DeleteFaces(ctx context.Context, ids []string) (int, error) {
 				events = append(events, *g.EventID)
 			}
 		}
-		_, err = q.UnidentifyEvents(ctx, events)
+		changes, err = correcting(ctx, q, byIDs(ctx, q, events), func() error {
+			_, err := q.UnidentifyEvents(ctx, events)
+			return err
+		})
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("delete faces: %w", err)
+		return 0, nil, fmt.Errorf("delete faces: %w", err)
 	}
-	return n, nil
+	return n, changes, nil
 }
 
 // ForgetUnknownFaces deletes the faces of the inbox that were seen before t, and the oldest beyond keep. It returns how many.

@@ -71,6 +71,8 @@ func TestFaces(t *testing.T) {
 	t.Run("People", func(t *testing.T) { r.t = t; testPeople(r) })
 	t.Run("Forgetting", func(t *testing.T) { r.t = t; testForgetting(r) })
 	t.Run("Late", func(t *testing.T) { r.t = t; testLateEvents(r) })
+	t.Run("Named", func(t *testing.T) { r.t = t; testNamedByHand(r) })
+	t.Run("Many", func(t *testing.T) { r.t = t; testManyCorrections(r) })
 }
 
 func testInbox(r faceRig) {
@@ -108,7 +110,7 @@ func testInbox(r faceRig) {
 	if _, err := s.AddFace(ctx, nvr.FaceSample{Source: nvr.FaceUpload, Seen: r.t0, PersonID: uuid.NewString()}); nvr.ErrorCode(err) != nvr.CodeNotFound {
 		t.Errorf("a face of nobody: %v", err)
 	}
-	if n, err := s.DeleteFaces(ctx, []string{first}); err != nil || n != 1 {
+	if n, _, err := s.DeleteFaces(ctx, []string{first}); err != nil || n != 1 {
 		t.Error(n, err)
 	}
 	r.count(nvr.FaceCounts{}) // what was hidden behind it went along
@@ -137,13 +139,13 @@ func testPeople(r faceRig) {
 	stranger := nvr.Identity{State: nvr.IdentityUnknown}
 	e1, e2 := r.event(stranger), r.event(stranger)
 	f1, f2 := r.unknown(e1, 0.1, 0.6), r.unknown(e2, 0.1, 0.7)
-	if n, err := s.AssignFaces(ctx, anna.ID, []string{f1, uuid.NewString()}); err != nil || n != 1 {
+	if n, _, err := s.AssignFaces(ctx, anna.ID, []string{f1, uuid.NewString()}); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	if id := r.identity(e1); id != (nvr.Identity{State: nvr.IdentityKnown, PersonID: anna.ID, Name: "Anna", Similarity: 1}) {
 		t.Errorf("%+v", id)
 	}
-	if n, err := s.Rematch(ctx, []nvr.FaceMatch{{SampleID: f2, EventID: e2, PersonID: anna.ID, Similarity: 0.5}}); err != nil || n != 1 || r.identity(e2).Name != "Anna" {
+	if n, _, err := s.Rematch(ctx, []nvr.FaceMatch{{SampleID: f2, EventID: e2, PersonID: anna.ID, Similarity: 0.5}}); err != nil || n != 1 || r.identity(e2).Name != "Anna" {
 		t.Errorf("%d, %v, %+v", n, err, r.identity(e2))
 	}
 	r.count(nvr.FaceCounts{Persons: 2, Samples: 1})
@@ -155,24 +157,24 @@ func testPeople(r faceRig) {
 	if page, _, err := s.Events(ctx, nvr.EventFilter{Limit: 50, Persons: []string{anna.ID, "unknown"}}); err != nil || len(page) < 4 {
 		t.Errorf("Anna's and strangers': %d, %v", len(page), err)
 	}
-	r.must(s.RenamePerson(ctx, anna.ID, "Anna B."))
+	r.corrected("Anna B.", e1, e2)(s.RenamePerson(ctx, anna.ID, "Anna B."))
 	if r.identity(e1).Name != "Anna B." || r.identity(e2).Name != "Anna B." {
 		t.Error("events have the old name")
 	}
-	if err := s.RenamePerson(ctx, anna.ID, "ben"); nvr.ErrorCode(err) != nvr.CodeConflict {
+	if _, err := s.RenamePerson(ctx, anna.ID, "ben"); nvr.ErrorCode(err) != nvr.CodeConflict {
 		t.Errorf("renamed to a name that is taken: %v", err)
 	}
-	if err := s.RenamePerson(ctx, uuid.NewString(), "x"); nvr.ErrorCode(err) != nvr.CodeNotFound {
+	if _, err := s.RenamePerson(ctx, uuid.NewString(), "x"); nvr.ErrorCode(err) != nvr.CodeNotFound {
 		t.Errorf("renamed nobody: %v", err)
 	}
 	known, err := s.KnownFaces(ctx)
 	if err != nil || len(known) != 1 || known[0].Name != "Anna B." || known[0].Embedding != embedding(0.1) {
 		t.Errorf("%+v, %v", known, err)
 	}
-	if err := s.MergePersons(ctx, ben.ID, []string{uuid.NewString()}); nvr.ErrorCode(err) != nvr.CodeNotFound {
+	if _, err := s.MergePersons(ctx, ben.ID, []string{uuid.NewString()}); nvr.ErrorCode(err) != nvr.CodeNotFound {
 		t.Errorf("merged nobody: %v", err)
 	}
-	r.must(s.MergePersons(ctx, ben.ID, []string{anna.ID}))
+	r.corrected("Ben", e1, e2)(s.MergePersons(ctx, ben.ID, []string{anna.ID}))
 	if id := r.identity(e2); id.Name != "Ben" || id.PersonID != ben.ID {
 		t.Errorf("%+v", id)
 	}
@@ -196,13 +198,13 @@ func testForgetting(r faceRig) {
 	e1, e2, e3 := r.event(stranger), r.event(stranger), r.event(stranger)
 	f1, f2 := r.unknown(e1, 0.1, 0.6), r.unknown(e2, 0.1, 0.7)
 	f3 := r.unknown(e3, 0.1, 0.7, func(f *nvr.FaceSample) { f.DuplicateOf, f.JPEG = f1, nil })
-	if _, err := s.AssignFaces(ctx, cleo.ID, []string{f1}); err != nil {
+	if _, _, err := s.AssignFaces(ctx, cleo.ID, []string{f1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Rematch(ctx, []nvr.FaceMatch{{SampleID: f2, EventID: e2, PersonID: cleo.ID, Similarity: 0.5}}); err != nil {
+	if _, _, err := s.Rematch(ctx, []nvr.FaceMatch{{SampleID: f2, EventID: e2, PersonID: cleo.ID, Similarity: 0.5}}); err != nil {
 		t.Fatal(err)
 	}
-	r.must(s.DeletePerson(ctx, cleo.ID))
+	r.corrected("", e1, e2)(s.DeletePerson(ctx, cleo.ID))
 	for _, f := range []string{f1, f2, f3} {
 		if _, err := s.Face(ctx, f); nvr.ErrorCode(err) != nvr.CodeNotFound {
 			t.Errorf("face %s is left: %v", f, err)
@@ -215,7 +217,7 @@ func testForgetting(r faceRig) {
 	}
 	before.Persons--
 	r.count(before)
-	if err := s.DeletePerson(ctx, cleo.ID); nvr.ErrorCode(err) != nvr.CodeNotFound {
+	if _, err := s.DeletePerson(ctx, cleo.ID); nvr.ErrorCode(err) != nvr.CodeNotFound {
 		t.Errorf("deleted twice: %v", err)
 	}
 }

@@ -39,7 +39,7 @@ func (s *Store) TimelineEvents(ctx context.Context, cameras []nvr.CameraID, r nv
 	for i, e := range rows {
 		out[i] = nvr.TimelineEvent{
 			ID: e.ID, Camera: nvr.CameraID(e.Camera), Kind: nvr.EventKind(e.Kind), Label: e.Label,
-			Start: e.StartAt.UTC(), End: timeOrZero(e.EndAt), TopScore: e.TopScore,
+			Start: e.StartAt.UTC(), End: timeOrZero(e.EndAt), TopScore: e.TopScore, Severity: nvr.Severity(e.Severity),
 		}
 	}
 	slices.Reverse(out) // in order now, as PostgreSQL goes through the cameras one by one; the next line does not rely on it

@@ -68,7 +68,15 @@ func testTimeline(t *testing.T, s *Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.pool.Exec(ctx, `UPDATE events SET severity = 'high' WHERE camera = 'yard' AND label IN ('long', 'inside')`); err != nil {
+		t.Fatal(err)
+	}
 	events, err := s.TimelineEvents(ctx, []nvr.CameraID{"storm", "yard"}, r)
+	for _, e := range events {
+		if alert := e.Label == "long" || e.Label == "inside"; (e.Severity == nvr.SeverityHigh) != alert {
+			t.Errorf("%s has the severity %q", e.Label, e.Severity)
+		}
+	}
 	if err != nil || len(events) != maxTimelineEvents/2+len(want) || events[0].Start.Sub(t0) != time.Duration(9000-maxTimelineEvents/2+1)*100*time.Millisecond {
 		t.Errorf("%d events, first %v, %v", len(events), events[0], err)
 	}

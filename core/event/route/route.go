@@ -102,34 +102,53 @@ func Why(conditions []nvr.Condition) string {
 	return "all conditions of the route hold"
 }
 
-// Tells reports whether r tells this change of an alert. became says that the event has just become one: it is new to
-// people then, however old it is.
-func Tells(r nvr.Route, phase nvr.Phase, became bool, e nvr.Event) bool {
-	if phase != nvr.PhaseNew && !became && !r.Updates {
-		return false
+// Change is what routes are asked about: one change of an event.
+type Change struct {
+	Phase         nvr.Phase
+	Before, After nvr.Event
+	Told          func(notifier, recipient string) bool // whether somebody was told of the event before; nil: nobody was
+}
+
+// tells reports whether r tells c, and whether that is the first that people hear of the event by this route. It is where what
+// the route asks for has just come to hold, however old the event is: it became an alert or a graver one, entered the zone, or
+// was recognised. A route that is made or switched on does not tell what went on before.
+func (c Change) tells(r nvr.Route) (tells, first bool) {
+	if holds, _ := Explain(r, c.After); !holds {
+		return false, false
 	}
-	told, _ := Explain(r, e)
-	return told
+	if c.Phase == nvr.PhaseNew {
+		return true, true
+	}
+	held, _ := Explain(r, c.Before)
+	first = !held && !c.allTold(r)
+	return first || r.Updates, first
+}
+
+// allTold reports whether everybody whom r tells has been told of the event.
+func (c Change) allTold(r nvr.Route) bool {
+	return c.Told != nil && !slices.ContainsFunc(recipients(r), func(to string) bool { return !c.Told(r.Notifier, to) })
+}
+
+func recipients(r nvr.Route) []string {
+	if len(r.Recipients) == 0 {
+		return []string{""}
+	}
+	return r.Recipients
 }
 
 // Deliver returns the outbox rows of one change of an alert, escalations among them, made at now with ids of newID.
-func Deliver(routes []nvr.Route, phase nvr.Phase, became bool, e nvr.Event, now time.Time, newID func(time.Time) string) []nvr.Delivery {
+func Deliver(routes []nvr.Route, c Change, now time.Time, newID func(time.Time) string) []nvr.Delivery {
+	e := c.After
 	if e.Severity == "" {
 		return nil
 	}
-	if became && phase == nvr.PhaseUpdate {
-		phase = nvr.PhaseNew
-	}
 	var out []nvr.Delivery
+	phase := c.Phase
 	add := func(r nvr.Route, level int, at time.Time) {
 		if r.Nobody { // those whom it escalates to are told all the same
 			return
 		}
-		recipients := r.Recipients
-		if len(recipients) == 0 {
-			recipients = []string{""}
-		}
-		for _, to := range recipients {
+		for _, to := range recipients(r) {
 			if slices.ContainsFunc(out, func(d nvr.Delivery) bool { return d.Plugin == r.Notifier && d.Recipient == to && d.Level == level }) {
 				continue
 			}
@@ -144,11 +163,15 @@ func Deliver(routes []nvr.Route, phase nvr.Phase, became bool, e nvr.Event, now 
 		}
 	}
 	for _, r := range routes {
-		if !Tells(r, phase, became, e) {
+		tells, first := c.tells(r)
+		if !tells {
 			continue
 		}
+		if phase = c.Phase; first && phase == nvr.PhaseUpdate {
+			phase = nvr.PhaseNew
+		}
 		add(r, 0, now)
-		if phase == nvr.PhaseNew || became {
+		if first {
 			escalate(routes, r, 1, now, add)
 		}
 	}

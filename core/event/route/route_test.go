@@ -84,7 +84,11 @@ func TestDeliver(t *testing.T) {
 		at        time.Duration
 	}
 	rows := func(phase nvr.Phase, became bool) (out []row) {
-		for _, d := range Deliver(routes, phase, became, alert(), t0, ids()) {
+		before := alert()
+		if became {
+			before.Severity = ""
+		}
+		for _, d := range Deliver(routes, Change{Phase: phase, Before: before, After: alert()}, t0, ids()) {
 			out = append(out, row{d.Route, d.Recipient, d.Level, d.NextAt.Sub(t0)})
 			if (d.Hold == nvr.HoldEscalation) != (d.Level > 0) || d.EventID != "e" || d.Revision != 3 || d.State != nvr.DeliveryPending {
 				t.Errorf("%+v", d)
@@ -122,8 +126,33 @@ func TestDeliver(t *testing.T) {
 	}
 	e := alert()
 	e.Severity = ""
-	if got := Deliver(routes, nvr.PhaseNew, false, e, t0, ids()); got != nil {
+	if got := Deliver(routes, Change{Phase: nvr.PhaseNew, Before: e, After: e}, t0, ids()); got != nil {
 		t.Errorf("no alert: %v", got)
+	}
+}
+
+// TestLateForARoute: what a route asks for may come to hold while the event goes on. It is told once, as new, and escalated.
+func TestLateForARoute(t *testing.T) {
+	t.Parallel()
+	before, after := alert(), alert()
+	before.Identity, after.Identity = nvr.Identity{}, nvr.Identity{State: nvr.IdentityKnown, Name: "Anna"}
+	routes := []nvr.Route{
+		{ID: "anna", Notifier: "push", Identities: []string{"anna"}, Escalate: nvr.Escalation{After: time.Minute, To: []string{"boss"}}},
+		{ID: "made_late", Notifier: "mail"},
+		{ID: "boss", Notifier: "hook", Labels: []string{"nothing"}},
+	}
+	c := Change{Phase: nvr.PhaseUpdate, Before: before, After: after}
+	got := Deliver(routes, c, t0, ids())
+	if len(got) != 2 || got[0].Route != "anna" || got[0].Phase != nvr.PhaseNew || got[1].Route != "boss" || got[1].Level != 1 {
+		t.Errorf("recognised late: %+v", got)
+	}
+	c.Told = func(notifier, to string) bool { return notifier == "push" && to == "" }
+	if got := Deliver(routes, c, t0, ids()); len(got) != 0 {
+		t.Errorf("told before: %+v", got)
+	}
+	c.Before, c.Told = after, nil
+	if got := Deliver(routes, c, t0, ids()); len(got) != 0 {
+		t.Errorf("nothing is new: %+v", got)
 	}
 }
 

@@ -49,6 +49,7 @@ type Facts struct {
 	Mode    nvr.Mode
 
 	Identity nvr.Identity
+	Alerted  []string // ids of the rules that alerted on it already
 }
 
 // Why returns a verdict in one sentence: the first condition that does not hold, or all that do.

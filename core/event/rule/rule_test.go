@@ -46,13 +46,13 @@ func TestEachConditionDecides(t *testing.T) {
 		change func(*Facts)
 		says   string
 	}{
-		"camera":   {func(f *Facts) { f.Camera = "yard" }, "camera yard is not one of door"},
-		"label":    {func(f *Facts) { f.Label = "cat" }, "cat is not one of person"},
+		"camera":   {func(f *Facts) { f.Camera = "yard" }, "it is on camera yard, and door is asked for"},
+		"label":    {func(f *Facts) { f.Label = "cat" }, "it is labelled cat, and person is asked for"},
 		"zone":     {func(f *Facts) { f.Zones = nil }, "it has entered no zone, and porch is asked for"},
-		"mode":     {func(f *Facts) { f.Mode = nvr.ModeHome }, "the mode is home, and away, night is asked for"},
+		"mode":     {func(f *Facts) { f.Mode = nvr.ModeHome }, "the mode was home when it began, and away or night is asked for"},
 		"schedule": {func(f *Facts) { f.Start, f.Now = f.Start.Add(-time.Hour), f.Now.Add(-time.Hour) }, "Monday 20:30, which is not in the schedule"},
-		"score":    {func(f *Facts) { f.Score = 0.69 }, "its best score is 0.69, and 0.70 is asked for"},
-		"duration": {func(f *Facts) { f.Now = f.Start.Add(4 * time.Second) }, "it has lasted 4s, and 5s is asked for"},
+		"score":    {func(f *Facts) { f.Score = 0.69 }, "its best score is 0.69, and at least 0.70 is asked for"},
+		"duration": {func(f *Facts) { f.Now = f.Start.Add(4 * time.Second) }, "it has lasted 4s, and at least 5s is asked for"},
 	} {
 		f := facts()
 		c.change(&f)
@@ -93,6 +93,74 @@ func TestCooldown(t *testing.T) {
 	f.Camera = "yard"
 	if got := set(t, Rule{ID: "any", Severity: nvr.SeverityLow, Cooldown: time.Hour}).Alert(f); len(got) != 1 {
 		t.Error("another camera has a cool-down of its own")
+	}
+}
+
+// TestAlertsThatGoOn: an event that was an alert long ago takes no cool-down from those who come later, however often it is
+// judged, and its explanation stays that it is one.
+func TestAlertsThatGoOn(t *testing.T) {
+	t.Parallel()
+	s := set(t, Rule{ID: "any", Severity: nvr.SeverityLow, Cooldown: time.Minute})
+	at := func(id string, after time.Duration, alerted ...string) bool {
+		f := facts()
+		f.EventID, f.Now, f.Alerted = id, monday.Add(after), alerted
+		return len(s.Alert(f)) == 1
+	}
+	if !at("parked", 0) || !at("first", 2*time.Minute) {
+		t.Fatal("no alert")
+	}
+	if !at("parked", 4*time.Minute, "any") || !at("parked", 2*time.Minute+time.Second, "any") {
+		t.Error("what was an alert is none")
+	}
+	if !at("second", 4*time.Minute+time.Second) {
+		t.Error("an old alert that goes on silences the rule")
+	}
+}
+
+// TestDue: time alone makes an alert of an event, also of one that is the alert of another rule already.
+func TestDue(t *testing.T) {
+	t.Parallel()
+	s := set(t, Rule{ID: "any", Severity: nvr.SeverityLow}, Rule{ID: "long", Severity: nvr.SeverityHigh, MinDuration: 11 * time.Second})
+	f := facts()
+	f.Alerted = []string{"any"}
+	if s.Due(f) {
+		t.Error("due before its time, or for a rule that time does not change")
+	}
+	f.Now = f.Start.Add(11 * time.Second)
+	if !s.Due(f) {
+		t.Error("not due when its time has come")
+	}
+	f.Alerted = []string{"any", "long"}
+	if s.Due(f) {
+		t.Error("due twice")
+	}
+}
+
+// TestWindowsByTheClockOnTheWall: on the days on which it is set, too.
+func TestWindowsByTheClockOnTheWall(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSet([]Rule{{ID: "night", Severity: nvr.SeverityLow, Schedule: []Window{{Days: []time.Weekday{time.Saturday}, From: 22 * time.Hour, Until: 3 * time.Hour}}}}, berlin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for utc, want := range map[string]bool{
+		"2026-03-28T20:59:00Z": false, "2026-03-28T21:00:00Z": true, // Saturday 22:00 +01:00
+		"2026-03-29T00:59:00Z": true, "2026-03-29T01:00:00Z": false, // 01:59, then 03:00
+		"2026-10-24T19:59:00Z": false, "2026-10-24T20:00:00Z": true, // Saturday 22:00 +02:00
+		"2026-10-25T01:59:00Z": true, "2026-10-25T02:00:00Z": false, // the second 02:59, then 03:00
+		"2026-10-25T20:59:00Z": false,
+	} {
+		at, err := time.Parse(time.RFC3339, utc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := s.Explain(Facts{Start: at, Now: at})[0]; v.Alert != want {
+			t.Errorf("%s: %s", utc, Why(v))
+		}
 	}
 }
 

@@ -45,10 +45,17 @@ func NewSet(rules []Rule, zone *time.Location) (*Set, error) {
 	return &Set{zone: zone, rules: slices.Clone(rules), last: make(map[lastKey]told)}, nil
 }
 
-// Timed reports whether a rule asks for a least duration.
-func (s *Set) Timed() bool {
-	return slices.ContainsFunc(s.rules, func(r Rule) bool { return r.MinDuration > 0 })
+// Due reports whether f has lasted long enough to be an alert of a rule with a least duration that has not alerted on it yet.
+func (s *Set) Due(f Facts) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.rules, func(r Rule) bool {
+		return r.MinDuration > 0 && !slices.Contains(f.Alerted, r.ID) && s.judge(&r, f).Alert
+	})
 }
+
+// Rules returns the rules in order.
+func (s *Set) Rules() []Rule { return slices.Clone(s.rules) }
 
 // Explain returns what each rule says of f, and changes nothing.
 func (s *Set) Explain(f Facts) []nvr.Verdict {
@@ -73,7 +80,7 @@ func (s *Set) Alert(f Facts) []nvr.Verdict {
 			continue
 		}
 		key := lastKey{v.Rule, f.Camera}
-		if s.last[key].event != f.EventID {
+		if s.last[key].event != f.EventID && !slices.Contains(f.Alerted, v.Rule) {
 			s.last[key] = told{event: f.EventID, at: f.Now}
 		}
 		out = append(out, v)
@@ -99,21 +106,24 @@ func (s *Set) judge(r *Rule, f Facts) nvr.Verdict {
 		return "is not"
 	}
 	on := slices.Contains(r.Cameras, f.Camera)
-	check("camera", len(r.Cameras) > 0, on, "camera %s %s one of %s.", f.Camera, is(on), list(r.Cameras))
+	check("camera", len(r.Cameras) > 0, on, "it is on camera %s, and %s is asked for.", f.Camera, list(r.Cameras))
 	label := slices.Contains(r.Labels, f.Label)
-	check("label", len(r.Labels) > 0, label, "%s %s one of %s.", f.Label, is(label), list(r.Labels))
+	check("label", len(r.Labels) > 0, label, "it is labelled %s, and %s is asked for.", f.Label, list(r.Labels))
 	entered := slices.ContainsFunc(f.Zones, func(z string) bool { return slices.Contains(r.Zones, z) })
 	check("zone", len(r.Zones) > 0, entered, "it has entered %s, and %s is asked for.", orNothing(f.Zones), list(r.Zones))
 	check("identity", len(r.Identities) > 0, knows(r.Identities, f.Identity), "%s, and %s is asked for.", who(f.Identity), list(r.Identities))
 	mode := slices.Contains(r.Modes, f.Mode)
-	check("mode", len(r.Modes) > 0, mode, "the mode is %s, and %s is asked for.", f.Mode, list(r.Modes))
+	check("mode", len(r.Modes) > 0, mode, "the mode was %s when it began, and %s is asked for.", f.Mode, list(r.Modes))
 	start := f.Start.In(s.zone)
 	timely := slices.ContainsFunc(r.Schedule, func(w Window) bool { return w.holds(start) })
 	check("schedule", len(r.Schedule) > 0, timely, "it began on %s, which %s in the schedule.", start.Format("Monday 15:04"), is(timely))
-	check("score", r.MinScore > 0, f.Score >= r.MinScore, "its best score is %.2f, and %.2f is asked for.", f.Score, r.MinScore)
+	check("score", r.MinScore > 0, f.Score >= r.MinScore, "its best score is %.2f, and at least %.2f is asked for.", f.Score, r.MinScore)
 	lasted := f.Now.Sub(f.Start)
-	check("duration", r.MinDuration > 0, lasted >= r.MinDuration, "it has lasted %v, and %v is asked for.", lasted.Round(time.Second), r.MinDuration)
+	check("duration", r.MinDuration > 0, lasted >= r.MinDuration, "it has lasted %v, and at least %v is asked for.", lasted.Round(time.Second), r.MinDuration)
 	last, ago := s.last[lastKey{r.ID, f.Camera}], time.Duration(0)
+	if slices.Contains(f.Alerted, r.ID) { // though others may have been alerts since
+		last = told{event: f.EventID}
+	}
 	rested := last.event == "" || last.event == f.EventID
 	if !rested {
 		ago = f.Now.Sub(last.at)
@@ -130,7 +140,10 @@ func lastAlert(last told, f Facts, ago time.Duration) string {
 	case f.EventID:
 		return "the rule alerted on this event already"
 	}
-	return fmt.Sprintf("the rule's last alert here was %v ago", ago.Round(time.Second))
+	if ago < 0 {
+		return "the rule's last alert here came after it, and earlier ones are not remembered"
+	}
+	return fmt.Sprintf("the rule's last alert here was %v before", ago.Round(time.Second))
 }
 
 func list[T ~string](items []T) string {
@@ -138,12 +151,15 @@ func list[T ~string](items []T) string {
 	for i, it := range items {
 		out[i] = string(it)
 	}
-	return strings.Join(out, ", ")
+	if n := len(out); n > 1 {
+		return strings.Join(out[:n-1], ", ") + " or " + out[n-1]
+	}
+	return strings.Join(out, "")
 }
 
 func orNothing(zones []string) string {
 	if len(zones) == 0 {
 		return "no zone"
 	}
-	return list(zones)
+	return strings.Join(zones, ", ")
 }

@@ -169,21 +169,21 @@ func (q *Queries) EventSpans(ctx context.Context, arg EventSpansParams) ([]Event
 }
 
 const eventsForTimeline = `-- name: EventsForTimeline :many
-SELECT e.id::text AS id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.top_score
+SELECT e.id::text AS id, e.camera, e.kind, e.label, e.start_at, e.end_at, e.top_score, e.severity
 FROM unnest($1::text[]) AS wanted(camera) CROSS JOIN LATERAL (
-    SELECT x.id, x.camera, x.kind, x.label, x.start_at, x.end_at, x.top_score FROM (
-        (SELECT a.id, a.camera, a.kind, a.label, a.start_at, a.end_at, a.top_score FROM events a WHERE a.camera = wanted.camera AND a.start_at < $2::timestamptz
+    SELECT x.id, x.camera, x.kind, x.label, x.start_at, x.end_at, x.top_score, x.severity FROM (
+        (SELECT a.id, a.camera, a.kind, a.label, a.start_at, a.end_at, a.top_score, a.severity FROM events a WHERE a.camera = wanted.camera AND a.start_at < $2::timestamptz
             AND a.start_at > $3::timestamptz - interval '5 minutes' AND (a.end_at IS NULL OR a.end_at > $3::timestamptz)
             ORDER BY a.start_at DESC LIMIT $4)
         UNION ALL
-        SELECT b.id, b.camera, b.kind, b.label, b.start_at, b.end_at, b.top_score FROM events b WHERE b.camera = wanted.camera AND b.end_at > $3::timestamptz
+        SELECT b.id, b.camera, b.kind, b.label, b.start_at, b.end_at, b.top_score, b.severity FROM events b WHERE b.camera = wanted.camera AND b.end_at > $3::timestamptz
             AND b.end_at <= $3::timestamptz + interval '1 day' AND b.start_at <= $3::timestamptz - interval '5 minutes'
             AND b.end_at - b.start_at > interval '5 minutes' AND b.end_at - b.start_at <= interval '1 day'
         UNION ALL
-        SELECT c.id, c.camera, c.kind, c.label, c.start_at, c.end_at, c.top_score FROM events c WHERE c.camera = wanted.camera AND c.start_at <= $3::timestamptz - interval '5 minutes'
+        SELECT c.id, c.camera, c.kind, c.label, c.start_at, c.end_at, c.top_score, c.severity FROM events c WHERE c.camera = wanted.camera AND c.start_at <= $3::timestamptz - interval '5 minutes'
             AND c.end_at - c.start_at > interval '1 day' AND c.end_at > $3::timestamptz
         UNION ALL
-        SELECT d.id, d.camera, d.kind, d.label, d.start_at, d.end_at, d.top_score FROM events d WHERE d.camera = wanted.camera AND d.start_at <= $3::timestamptz - interval '5 minutes' AND d.end_at IS NULL
+        SELECT d.id, d.camera, d.kind, d.label, d.start_at, d.end_at, d.top_score, d.severity FROM events d WHERE d.camera = wanted.camera AND d.start_at <= $3::timestamptz - interval '5 minutes' AND d.end_at IS NULL
     ) x ORDER BY x.start_at DESC LIMIT $4
 ) e
 `
@@ -203,6 +203,7 @@ type EventsForTimelineRow struct {
 	StartAt  time.Time
 	EndAt    *time.Time
 	TopScore float32
+	Severity string
 }
 
 // Per camera the newest. Each branch looks back as far as its events can last, on an index of its own. Columns are named so that paths and
@@ -229,6 +230,7 @@ func (q *Queries) EventsForTimeline(ctx context.Context, arg EventsForTimelinePa
 			&i.StartAt,
 			&i.EndAt,
 			&i.TopScore,
+			&i.Severity,
 		); err != nil {
 			return nil, err
 		}
@@ -393,7 +395,10 @@ ON CONFLICT (id) DO UPDATE SET end_at = excluded.end_at, score = excluded.score,
     stationary = excluded.stationary, has_snapshot = excluded.has_snapshot, revision = excluded.revision,
     zones = excluded.zones, entered_zones = excluded.entered_zones, crossings = excluded.crossings, path = excluded.path,
     speed = excluded.speed, max_speed = excluded.max_speed, severity = excluded.severity, rules = excluded.rules,
-    identity = excluded.identity, person_id = excluded.person_id, person = excluded.person, similarity = excluded.similarity, updated_at = now()
+    identity = CASE WHEN events.similarity = 1 AND excluded.similarity < 1 THEN events.identity ELSE excluded.identity END,
+    person_id = CASE WHEN events.similarity = 1 AND excluded.similarity < 1 THEN events.person_id ELSE excluded.person_id END,
+    person = CASE WHEN events.similarity = 1 AND excluded.similarity < 1 THEN events.person ELSE excluded.person END,
+    similarity = CASE WHEN events.similarity = 1 THEN 1 ELSE excluded.similarity END, updated_at = now()
 WHERE events.revision < excluded.revision
 `
 
@@ -428,6 +433,7 @@ type SaveEventParams struct {
 	Similarity   float32
 }
 
+// Whom a person has named (similarity 1) stays named, whatever recognition thinks.
 func (q *Queries) SaveEvent(ctx context.Context, arg SaveEventParams) error {
 	_, err := q.db.Exec(ctx, saveEvent,
 		arg.ID,

@@ -190,6 +190,126 @@ func (q *Queries) DeletePersons(ctx context.Context, ids []uuid.UUID) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const eventsByIDs = `-- name: EventsByIDs :many
+SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, zones, entered_zones, crossings, path, speed, max_speed, severity, rules, mode, identity, person_id, person, similarity, updated_at FROM events WHERE id = ANY($1::uuid[]) ORDER BY start_at DESC, id DESC LIMIT $2
+`
+
+type EventsByIDsParams struct {
+	Ids []uuid.UUID
+	N   int32
+}
+
+// The newest of them.
+func (q *Queries) EventsByIDs(ctx context.Context, arg EventsByIDsParams) ([]Event, error) {
+	rows, err := q.db.Query(ctx, eventsByIDs, arg.Ids, arg.N)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Event
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.ID,
+			&i.Camera,
+			&i.Kind,
+			&i.Label,
+			&i.StartAt,
+			&i.EndAt,
+			&i.Score,
+			&i.TopScore,
+			&i.BoxX,
+			&i.BoxY,
+			&i.BoxW,
+			&i.BoxH,
+			&i.Stationary,
+			&i.HasSnapshot,
+			&i.Revision,
+			&i.Zones,
+			&i.EnteredZones,
+			&i.Crossings,
+			&i.Path,
+			&i.Speed,
+			&i.MaxSpeed,
+			&i.Severity,
+			&i.Rules,
+			&i.Mode,
+			&i.Identity,
+			&i.PersonID,
+			&i.Person,
+			&i.Similarity,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsOfPersons = `-- name: EventsOfPersons :many
+SELECT id, camera, kind, label, start_at, end_at, score, top_score, box_x, box_y, box_w, box_h, stationary, has_snapshot, revision, zones, entered_zones, crossings, path, speed, max_speed, severity, rules, mode, identity, person_id, person, similarity, updated_at FROM events WHERE person_id = ANY($1::uuid[]) ORDER BY start_at DESC, id DESC LIMIT $2
+`
+
+type EventsOfPersonsParams struct {
+	Ids []uuid.UUID
+	N   int32
+}
+
+// The newest.
+func (q *Queries) EventsOfPersons(ctx context.Context, arg EventsOfPersonsParams) ([]Event, error) {
+	rows, err := q.db.Query(ctx, eventsOfPersons, arg.Ids, arg.N)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Event
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.ID,
+			&i.Camera,
+			&i.Kind,
+			&i.Label,
+			&i.StartAt,
+			&i.EndAt,
+			&i.Score,
+			&i.TopScore,
+			&i.BoxX,
+			&i.BoxY,
+			&i.BoxW,
+			&i.BoxH,
+			&i.Stationary,
+			&i.HasSnapshot,
+			&i.Revision,
+			&i.Zones,
+			&i.EnteredZones,
+			&i.Crossings,
+			&i.Path,
+			&i.Speed,
+			&i.MaxSpeed,
+			&i.Severity,
+			&i.Rules,
+			&i.Mode,
+			&i.Identity,
+			&i.PersonID,
+			&i.Person,
+			&i.Similarity,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const faceByEvent = `-- name: FaceByEvent :one
 SELECT id, person_id, matched_id, duplicate_of, source, camera, event_id, seen_at, embedding, quality, size, crop FROM face_samples WHERE event_id = $1
 `
@@ -239,7 +359,8 @@ func (q *Queries) FaceByID(ctx context.Context, id uuid.UUID) (FaceSample, error
 }
 
 const forgetPersonInEvents = `-- name: ForgetPersonInEvents :exec
-UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0 WHERE person_id = $1
+UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0,
+    revision = revision + (end_at IS NOT NULL)::integer WHERE person_id = $1
 `
 
 func (q *Queries) ForgetPersonInEvents(ctx context.Context, personID *uuid.UUID) error {
@@ -248,7 +369,8 @@ func (q *Queries) ForgetPersonInEvents(ctx context.Context, personID *uuid.UUID)
 }
 
 const identifyEvents = `-- name: IdentifyEvents :execrows
-UPDATE events e SET identity = 'known', person_id = m.person_id, person = p.name, similarity = m.similarity FROM (
+UPDATE events e SET identity = 'known', person_id = m.person_id, person = p.name, similarity = m.similarity,
+    revision = e.revision + (e.end_at IS NOT NULL)::integer FROM (
     SELECT unnest($1::uuid[]) AS id, unnest($2::uuid[]) AS person_id, unnest($3::real[]) AS similarity
 ) m JOIN persons p ON p.id = m.person_id WHERE e.id = m.id
 `
@@ -397,7 +519,7 @@ func (q *Queries) MatchFaces(ctx context.Context, arg MatchFacesParams) error {
 }
 
 const moveEvents = `-- name: MoveEvents :exec
-UPDATE events SET person_id = $1::uuid, person = $2 WHERE person_id = ANY($3::uuid[])
+UPDATE events SET person_id = $1::uuid, person = $2, revision = revision + (end_at IS NOT NULL)::integer WHERE person_id = ANY($3::uuid[])
 `
 
 type MoveEventsParams struct {
@@ -546,7 +668,8 @@ func (q *Queries) RenamePerson(ctx context.Context, arg RenamePersonParams) (int
 }
 
 const renamePersonInEvents = `-- name: RenamePersonInEvents :exec
-UPDATE events SET person = $2 WHERE person_id = $1 AND person <> $2
+
+UPDATE events SET person = $2, revision = revision + (end_at IS NOT NULL)::integer WHERE person_id = $1 AND person <> $2
 `
 
 type RenamePersonInEventsParams struct {
@@ -554,6 +677,7 @@ type RenamePersonInEventsParams struct {
 	Person   string
 }
 
+// The revision of an event that goes on is its writer's: only one that is over gets the next here.
 func (q *Queries) RenamePersonInEvents(ctx context.Context, arg RenamePersonInEventsParams) error {
 	_, err := q.db.Exec(ctx, renamePersonInEvents, arg.PersonID, arg.Person)
 	return err
@@ -574,7 +698,8 @@ func (q *Queries) TrimInbox(ctx context.Context, keep int32) (int64, error) {
 }
 
 const unidentifyEvents = `-- name: UnidentifyEvents :execrows
-UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0 WHERE id = ANY($1::uuid[])
+UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0,
+    revision = revision + (end_at IS NOT NULL)::integer WHERE id = ANY($1::uuid[])
 `
 
 func (q *Queries) UnidentifyEvents(ctx context.Context, ids []uuid.UUID) (int64, error) {

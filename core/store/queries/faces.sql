@@ -12,8 +12,18 @@ GROUP BY p.id ORDER BY lower(p.name);
 -- name: RenamePerson :execrows
 UPDATE persons SET name = $2 WHERE id = $1;
 
+-- name: EventsOfPersons :many
+-- The newest.
+SELECT * FROM events WHERE person_id = ANY(@ids::uuid[]) ORDER BY start_at DESC, id DESC LIMIT sqlc.arg(n);
+
+-- name: EventsByIDs :many
+-- The newest of them.
+SELECT * FROM events WHERE id = ANY(@ids::uuid[]) ORDER BY start_at DESC, id DESC LIMIT sqlc.arg(n);
+
+-- The revision of an event that goes on is its writer's: only one that is over gets the next here.
+
 -- name: RenamePersonInEvents :exec
-UPDATE events SET person = $2 WHERE person_id = $1 AND person <> $2;
+UPDATE events SET person = $2, revision = revision + (end_at IS NOT NULL)::integer WHERE person_id = $1 AND person <> $2;
 
 -- name: LockPersons :many
 SELECT id, name FROM persons WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR UPDATE;
@@ -25,10 +35,11 @@ UPDATE face_samples SET person_id = sqlc.arg(into_id)::uuid WHERE person_id = AN
 UPDATE face_samples SET matched_id = sqlc.arg(into_id)::uuid WHERE matched_id = ANY(@ids::uuid[]);
 
 -- name: MoveEvents :exec
-UPDATE events SET person_id = sqlc.arg(into_id)::uuid, person = @person WHERE person_id = ANY(@ids::uuid[]);
+UPDATE events SET person_id = sqlc.arg(into_id)::uuid, person = @person, revision = revision + (end_at IS NOT NULL)::integer WHERE person_id = ANY(@ids::uuid[]);
 
 -- name: ForgetPersonInEvents :exec
-UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0 WHERE person_id = $1;
+UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0,
+    revision = revision + (end_at IS NOT NULL)::integer WHERE person_id = $1;
 
 -- name: DeletePersons :execrows
 -- Samples go with their person.
@@ -74,12 +85,14 @@ UPDATE face_samples f SET matched_id = m.matched FROM (
 UPDATE face_samples SET matched_id = NULL WHERE id = ANY(@ids::uuid[]) AND person_id IS NULL;
 
 -- name: IdentifyEvents :execrows
-UPDATE events e SET identity = 'known', person_id = m.person_id, person = p.name, similarity = m.similarity FROM (
+UPDATE events e SET identity = 'known', person_id = m.person_id, person = p.name, similarity = m.similarity,
+    revision = e.revision + (e.end_at IS NOT NULL)::integer FROM (
     SELECT unnest(@ids::uuid[]) AS id, unnest(@persons::uuid[]) AS person_id, unnest(@similarities::real[]) AS similarity
 ) m JOIN persons p ON p.id = m.person_id WHERE e.id = m.id;
 
 -- name: UnidentifyEvents :execrows
-UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0 WHERE id = ANY(@ids::uuid[]);
+UPDATE events SET identity = 'unknown', person_id = NULL, person = '', similarity = 0,
+    revision = revision + (end_at IS NOT NULL)::integer WHERE id = ANY(@ids::uuid[]);
 
 -- name: DeleteFaces :many
 DELETE FROM face_samples WHERE id = ANY(@ids::uuid[]) RETURNING id, person_id, event_id;
