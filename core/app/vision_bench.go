@@ -134,7 +134,9 @@ func BenchDetect(ctx context.Context, cfg config.Config, o BenchOptions, log *sl
 }
 
 func (b *Bench) problem(format string, args ...any) {
-	b.Problems = append(b.Problems, fmt.Sprintf(format, args...))
+	if s := fmt.Sprintf(format, args...); !slices.Contains(b.Problems, s) {
+		b.Problems = append(b.Problems, s)
+	}
 }
 
 // providers tells what ONNX Runtime can calculate on here.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,11 +47,40 @@ func (t *VisionTools) Detect(ctx context.Context, path, dir string) (*Detected, 
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
 	base := filepath.Join(dir, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))+".detected")
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".jpg", ".jpeg", ".png":
+	picture, err := isPicture(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case picture:
 		return t.detectPicture(ctx, path, base+".jpg")
 	}
 	return t.detectVideo(ctx, path, base+".mp4")
+}
+
+// isPicture tells a picture from a video by the name of the file or, where that says nothing, by what is in it.
+func isPicture(path string) (bool, error) {
+	f, err := os.Open(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return false, fmt.Errorf("look at file: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false, fmt.Errorf("look at file: %w", err)
+	}
+	if info.IsDir() {
+		return false, &nvr.Error{Code: nvr.CodeInvalid, Message: path + " is a folder; name the files in it"}
+	}
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".jpg", ".jpeg", ".png":
+		return true, nil
+	}
+	head := make([]byte, 512)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, fmt.Errorf("look at file: %w", err)
+	}
+	return strings.HasPrefix(http.DetectContentType(head[:n]), "image/"), nil
 }
 
 func (t *VisionTools) detectPicture(ctx context.Context, path, out string) (*Detected, error) {
@@ -116,6 +147,9 @@ func (t *VisionTools) detectVideo(ctx context.Context, path, out string) (d *Det
 	})
 	if err = errors.Join(err, film.Close(), w.Flush(), f.Close()); err != nil {
 		_ = os.Remove(out)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, &nvr.Error{Code: nvr.CodeInvalid, Err: err, Message: path + " ends in the middle of its pictures: it was cut off when it was written or copied"}
+		}
 		return nil, fmt.Errorf("detect in %s: %w", path, err)
 	}
 	d = &Detected{File: path, Output: out, Video: true, Frames: res.Frames, Seen: []Seen{}}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -38,6 +39,20 @@ func OpenVisionTools(cfg config.Config, log *slog.Logger) (*VisionTools, error) 
 	t := &VisionTools{cfg: cfg, model: model, log: log}
 	t.pool, t.stop = startPool(model, detect.PoolConfig{Workers: cfg.Detect.Workers, MinScore: float32(cfg.Detect.MinScore) / 2}, log)
 	return t, nil
+}
+
+// DescribeModel opens the model of a configuration and says in one line what the detector makes of it.
+func DescribeModel(cfg config.Config) (string, error) {
+	m, _, err := openModel(&cfg)
+	if err != nil {
+		return "", err
+	}
+	names := m.Labels[:min(len(m.Labels), 5)]
+	more := ""
+	if n := len(m.Labels) - len(names); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("it works: layout %s, pictures of %dx%d, finds %s%s", m.Layout, m.Width, m.Height, strings.Join(names, ", "), more), nil
 }
 
 // startPool runs a pool until the function that it returns is called.
@@ -86,8 +101,8 @@ func openVideo(path string) (*video, error) {
 	units, ferr := recordingUnits(f)
 	if ferr != nil {
 		_ = f.Close()
-		return nil, &nvr.Error{Code: nvr.CodeInvalid, Err: errors.Join(err, ferr), Message: fmt.Sprintf(
-			"%s is not a video that can be read: want an MP4 with H.264 or H.265; convert it with: ffmpeg -i %s -c:v libx264 -bf 0 out.mp4", path, path)}
+		return nil, &nvr.Error{Code: nvr.CodeInvalid, Err: fmt.Errorf("%w; %w", err, ferr), Message: fmt.Sprintf(
+			"%s is not a video that can be read: want an MP4 with H.264 or H.265; if it has pictures, convert it with: ffmpeg -i %s -c:v libx264 out.mp4", path, path)}
 	}
 	return &video{units: units, close: f.Close}, nil
 }

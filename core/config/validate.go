@@ -166,7 +166,7 @@ func (c *Config) validateDetect(v *validator) {
 		if r.Model == "" {
 			v.add("detect.remote.model", "name the model on the server")
 		}
-		v.within("detect.remote.timeout", r.Timeout.D.Seconds(), 0.05, 10)
+		v.within("detect.remote.timeout", r.Timeout.D.Seconds(), 0.05, 2.5) // the watchdog gives an answer 5 s, the fall-back included
 	}
 	if c.Detect.Enabled && c.Detect.Model == "" {
 		v.add("detect.model", "name a model (see `nightjar models list`), or set detect.enabled: false")

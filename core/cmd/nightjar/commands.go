@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -61,19 +61,17 @@ func modelsCommand(ctx context.Context, e env, args []string) error {
 	if err != nil || len(rest) == 0 {
 		return usageError(err, rest)
 	}
-	cfg := config.Default()
-	if _, err := os.Stat(*file); err == nil {
-		loaded, err := config.Load(*file)
-		if err != nil {
-			return err
-		}
-		cfg = *loaded
+	if len(rest) > 2 {
+		return usageError(nil, rest)
 	}
-	store := models.New(cfg.ModelsPath(), nil)
-	name := cfg.Detect.Model
-	if len(rest) > 1 {
-		name = rest[1]
+	cfg, err := optionalConfig(fs, *file)
+	if err != nil {
+		return err
 	}
+	if len(rest) == 2 {
+		cfg.Detect.Model = rest[1]
+	}
+	store, name := models.New(cfg.ModelsPath(), nil), cfg.Detect.Model
 	if done, err := faceModels(ctx, e, &cfg, rest[0], name); done {
 		return err
 	}
@@ -87,15 +85,7 @@ func modelsCommand(ctx context.Context, e env, args []string) error {
 		fmt.Fprintf(e.out, "model %s is in %s\n", name, store.Dir())
 		return nil
 	case "verify":
-		m, err := store.Verify(name)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(e.out, "model %s: %s %s\n", m.Name, m.State, m.Path)
-		if m.State == models.Missing || m.State == models.Damaged {
-			return fmt.Errorf("model %s is %s; fetch it with: nightjar models pull %s", m.Name, m.State, m.Name)
-		}
-		return nil
+		return verifyModel(e, &cfg, store)
 	case "ensure":
 		return ensureModel(ctx, e, cfg, store)
 	}
@@ -117,7 +107,11 @@ func listModels(e env, cfg *config.Config, store *models.Store) error {
 		case m.URL == "":
 			how = m.HowTo
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.State, m.Licence, fmt.Sprintf("%dx%d", m.Width, m.Height), how)
+		size := fmt.Sprintf("%dx%d", m.Width, m.Height)
+		if m.Width == 0 {
+			size = "see verify"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.State, or(m.Licence, "yours"), size, how)
 	}
 	faces, err := faceModelsRow(cfg)
 	if err != nil {
@@ -127,12 +121,40 @@ func listModels(e env, cfg *config.Config, store *models.Store) error {
 	return w.Flush()
 }
 
+// verifyModel says whether the file is the known one and what the detector makes of it.
+func verifyModel(e env, cfg *config.Config, store *models.Store) error {
+	m, err := store.Verify(cfg.Detect.Model)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "model %s: %s %s\n", m.Name, m.State, m.Path)
+	switch m.State {
+	case models.Missing, models.Damaged:
+		if m.URL == "" {
+			return fmt.Errorf("model %s is %s: %s", m.Name, m.State, m.HowTo)
+		}
+		return fmt.Errorf("model %s is %s; fetch it with: nightjar models pull %s", m.Name, m.State, m.Name)
+	case models.Own:
+		fmt.Fprintln(e.out, "there is no known sum of this file: it is taken as it is")
+	case models.Verified:
+	}
+	line, err := app.DescribeModel(*cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.out, line)
+	return nil
+}
+
 // ensureModel is what `make run` calls: the configured model if it can be had, and never a failure.
 func ensureModel(ctx context.Context, e env, cfg config.Config, store *models.Store) error {
 	if !cfg.Detect.Enabled {
 		return nil
 	}
 	if _, err := store.Resolve(cfg.Detect.Model); err == nil {
+		if m, err := store.Verify(cfg.Detect.Model); err == nil && m.State == models.Damaged {
+			fmt.Fprintf(e.out, "==> model %s is not the known file: it is damaged, or somebody replaced it.\n    Fetch it again with: nightjar models pull %s\n", m.Name, m.Name)
+		}
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
@@ -207,5 +229,8 @@ func usageError(err error, rest []string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: arguments %q", errUsage, rest)
+	if len(rest) == 0 {
+		return fmt.Errorf("%w: an argument is missing", errUsage)
+	}
+	return fmt.Errorf("%w: %q is not what is wanted here", errUsage, strings.Join(rest, " "))
 }

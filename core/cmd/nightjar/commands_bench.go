@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/app"
-	"github.com/nightjar-nvr/nightjar/core/config"
 	"github.com/nightjar-nvr/nightjar/core/telemetry"
 )
 
@@ -41,13 +39,9 @@ func benchCommand(ctx context.Context, e env, args []string) error {
 		}
 		o.Streams = append(o.Streams, stream)
 	}
-	cfg := config.Default()
-	if _, err := os.Stat(*file); err == nil {
-		loaded, err := config.Load(*file)
-		if err != nil {
-			return err
-		}
-		cfg = *loaded
+	cfg, err := optionalConfig(fs, *file)
+	if err != nil {
+		return err
 	}
 	for _, set := range []struct{ to, from *string }{{&cfg.Detect.Provider, provider}, {&cfg.Detect.Decode, decoder}} {
 		if *set.from != "" {
@@ -83,6 +77,19 @@ func printBench(out io.Writer, b *app.Bench) error {
 	for _, s := range b.Streams {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%.2f\t%.1f\t%.1f\n", s.Stream, s.Codec, s.DecodedOn, s.PictureMS, 100*s.DecodeCores, 100*s.WatchCores)
 	}
+	if len(b.Models) == 0 {
+		fmt.Fprintln(w, "\nNo model could be measured; the notes say why.")
+	} else {
+		printModels(w, b)
+	}
+	for _, p := range b.Problems {
+		fmt.Fprintf(w, "Note: %s\n", p)
+	}
+	return w.Flush()
+}
+
+// printModels tells what the models cost and how many cameras that leaves room for.
+func printModels(w io.Writer, b *app.Bench) {
 	fmt.Fprintln(w, "\nMODEL\tINPUT\tON\tFIRST ms\tp50 ms\tp95 ms\tLOOKS/s\tSESSIONS\tBATCH\tTIME OF A BATCH")
 	for _, m := range b.Models {
 		fmt.Fprintf(w, "%s\t%dx%d\t%s\t%.0f\t%.1f\t%.1f\t%.1f\t%d\t%d\t%s\n", m.Name, m.Width, m.Height, m.Provider, m.FirstMS, m.P50MS, m.P95MS, m.PerSecond, m.Sessions,
@@ -98,10 +105,6 @@ func printBench(out io.Writer, b *app.Bench) error {
 			fmt.Fprintf(w, "You can carry %d cameras of %s with %s at %g fps when each sees motion %.0f %% of the time.\n", c.Gated, c.Stream, c.Model, b.FPS, 100*b.Busy)
 		}
 	}
-	for _, p := range b.Problems {
-		fmt.Fprintf(w, "Note: %s\n", p)
-	}
-	return w.Flush()
 }
 
 // batchTime holds a batch against its pictures one by one.

@@ -17,6 +17,7 @@ import (
 
 // visionFlags are what the commands that look at files share.
 type visionFlags struct {
+	set         *flag.FlagSet
 	file, model *string
 	minScore    *float64
 	json        *bool
@@ -25,6 +26,7 @@ type visionFlags struct {
 func newVisionFlags(e env, name string) (*flag.FlagSet, visionFlags) {
 	fs, file := flags(e, name)
 	return fs, visionFlags{
+		set:      fs,
 		file:     file,
 		model:    fs.String("model", "", "use this `MODEL`: a name from nightjar models list, or a path"),
 		minScore: fs.Float64("min-score", 0, "least `SCORE` of a detection, 0 to 1; default: the configuration's"),
@@ -32,15 +34,25 @@ func newVisionFlags(e env, name string) (*flag.FlagSet, visionFlags) {
 	}
 }
 
+// optionalConfig loads the configuration of a command that can do without: only one that was asked for must be there.
+func optionalConfig(fs *flag.FlagSet, file string) (config.Config, error) {
+	asked := false
+	fs.Visit(func(f *flag.Flag) { asked = asked || f.Name == "c" })
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) && !asked {
+		return config.Default(), nil
+	}
+	cfg, err := config.Load(file)
+	if err != nil {
+		return config.Config{}, err
+	}
+	return *cfg, nil
+}
+
 // open loads the configuration, if there is one, and the model. serve need not be configured for looking at a file.
 func (v visionFlags) open(e env) (*app.VisionTools, error) {
-	cfg := config.Default()
-	if _, err := os.Stat(*v.file); err == nil {
-		loaded, err := config.Load(*v.file)
-		if err != nil {
-			return nil, err
-		}
-		cfg = *loaded
+	cfg, err := optionalConfig(v.set, *v.file)
+	if err != nil {
+		return nil, err
 	}
 	if *v.model != "" {
 		cfg.Detect.Model = *v.model

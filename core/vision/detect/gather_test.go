@@ -272,3 +272,27 @@ func TestPoolBatchesUnderPressure(t *testing.T) {
 		}
 	}
 }
+
+// A camera whose request is replaced while it waits for company has waited since the first one: it cannot keep others
+// waiting by asking again.
+func TestPoolCountsTheWaitFromTheFirstRequest(t *testing.T) {
+	p := NewPool(&Model{}, PoolConfig{Workers: 1, Batch: 4, BatchWait: time.Hour}, slog.New(slog.DiscardHandler), nil)
+	since := func() time.Time {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.queue[0].waiting.since
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var all, first sync.WaitGroup
+	c := p.Client()
+	askAgain(t, c, &first, ctx, ErrReplaced, 1)
+	queue(t, p, 1)
+	began := since()
+	askAgain(t, c, &all, ctx, context.Canceled, 2)
+	first.Wait()
+	if now := since(); !now.Equal(began) {
+		t.Errorf("waits since %v, want %v", now, began)
+	}
+	cancel()
+	all.Wait()
+}

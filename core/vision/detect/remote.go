@@ -90,7 +90,7 @@ func newRemoteMetrics(client *kserve.Client, reg prometheus.Registerer) *remoteM
 }
 
 // remote is what a worker runs in place of a session when there is an inference server. Where the model has a local
-// copy, a session of it steps in whenever the server fails; it is opened when it is first needed.
+// copy, a session of it steps in whenever the server fails.
 type remote struct {
 	client  *kserve.Client
 	metrics *remoteMetrics
@@ -128,8 +128,18 @@ func newRemote(client *kserve.Client, m *Model, cfg PoolConfig, metrics *remoteM
 	return r, nil
 }
 
-// warm does nothing: a server that is down must not keep the pool from starting.
-func (r *remote) warm() error { return nil }
+// warm does not ask the server: one that is down must not keep the pool from starting. The local model is opened now where
+// that may take longer than the watchdog gives an inference; on the processor it is opened when it is first needed.
+func (r *remote) warm() error {
+	if r.canvas.model.onCPU() {
+		return nil
+	}
+	local, err := r.fallBack()
+	if local == nil || err != nil {
+		return err
+	}
+	return local.warm()
+}
 
 func (r *remote) terminate() {
 	r.cancel()

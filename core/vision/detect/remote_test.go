@@ -144,6 +144,56 @@ func TestRemoteFallsBackToTheLocalModel(t *testing.T) {
 	}
 }
 
+// A server that dies in the middle of its work costs no frame: the local model finds the same.
+func TestRemoteThatDiesIsReplacedAtOnce(t *testing.T) {
+	m := open(t, "yolox_nano.onnx")
+	bgr := picture(t, "images/dog.jpg")
+	var p *Pool
+	var before []Found
+	look := func(t *testing.T) []Found {
+		t.Helper()
+		found, err := p.Client().Detect(t.Context(), bgr, []image.Rectangle{whole(bgr)}, nil)
+		if err != nil || len(found) < 2 {
+			t.Fatalf("%v, %v", found, err)
+		}
+		return found
+	}
+	t.Run("alive", func(alive *testing.T) {
+		client := dial(t, kservetest.Start(alive, served(alive, m)))
+		p = runPool(t, m, PoolConfig{Workers: 1, Remote: client, HangAfter: 2 * time.Minute})
+		before = look(alive)
+	})
+	if n := count(t, p.remote.local); n != 0 {
+		t.Fatalf("%v inferences here while the server lived", n)
+	}
+	for range 4 {
+		if found := look(t); !same(found, before) {
+			t.Errorf("found %v after the server died, %v before", found, before)
+		}
+	}
+	if f, l := count(t, p.remote.failures), count(t, p.remote.local); f != 3 || l != 4 {
+		t.Errorf("%v failures, %v here", f, l)
+	}
+}
+
+// A local model that a card may take minutes to compile is opened at the start, not under the watchdog's clock.
+func TestFallBackOfACardIsOpenedAtTheStart(t *testing.T) {
+	m := *open(t, "yolox_nano.onnx")
+	client := dial(t, unreachableAddress(t))
+	for provider, want := range map[Provider]bool{ProviderCPU: false, ProviderCUDA: true} {
+		m.provider = provider
+		r, err := newRemote(client, &m, PoolConfig{HangAfter: time.Second}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.warm() // without such a card this is the error of opening it
+		if tried := err != nil || r.local != nil; tried != want {
+			t.Errorf("%s: tried %v (%v)", provider, tried, err)
+		}
+		r.close()
+	}
+}
+
 func TestRemoteSkipsFramesWithoutALocalModel(t *testing.T) {
 	local := open(t, "yolov8n_320.onnx")
 	model := served(t, local)

@@ -40,6 +40,7 @@ type binding struct {
 	in, out *ort.Tensor[float32]
 	ins     []ort.Value
 	outs    []ort.Value
+	io      *ort.IoBinding // of a free session on the processor; nil elsewhere
 }
 
 // newSession returns a session for up to n pictures at once. A model with a fixed number of pictures has its own way.
@@ -86,10 +87,26 @@ func (s *session) open(n int) error {
 	in, out, all := []string{s.model.input}, []string{s.model.output}, s.bound[n-1]
 	if first == n {
 		s.fixed, err = ort.NewAdvancedSessionWithONNXData(s.model.data, in, out, all.ins, all.outs, options)
-	} else {
-		s.free, err = ort.NewDynamicAdvancedSessionWithONNXData(s.model.data, in, out, options)
+		return err
 	}
-	return err
+	if s.free, err = ort.NewDynamicAdvancedSessionWithONNXData(s.model.data, in, out, options); err != nil || !s.model.onCPU() {
+		return err
+	}
+	for i := range s.bound {
+		if err := s.tie(&s.bound[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tie names the tensors to ONNX Runtime once and for all, so that a run allocates nothing. Only on the processor: elsewhere
+// the input would be copied to the device now and not when it runs.
+func (s *session) tie(b *binding) (err error) {
+	if b.io, err = s.free.CreateIoBinding(); err != nil {
+		return err
+	}
+	return errors.Join(b.io.BindInput(s.model.input, b.in), b.io.BindOutput(s.model.output, b.out))
 }
 
 // bind makes tensors of the first n pictures and answers.
@@ -117,6 +134,11 @@ func (s *session) answer(slot int) []float32 { return s.answers[slot*s.answerSiz
 
 func (s *session) close() {
 	var err error
+	for _, b := range s.bound {
+		if b.io != nil {
+			err = errors.Join(err, b.io.Destroy())
+		}
+	}
 	if s.fixed != nil {
 		err = errors.Join(err, s.fixed.Destroy())
 	}
@@ -163,10 +185,14 @@ func (s *session) runOn(n int) error {
 		return s.fixed.RunWithOptions(s.run)
 	}
 	b := &s.bound[n-1]
+	if b.io != nil {
+		return s.free.RunWithBinding(b.io)
+	}
 	return s.free.RunWithOptions(b.ins, b.outs, s.run)
 }
 
-// terminate asks a Run in progress to stop at the next operator. It may be called from another goroutine.
+// terminate asks a run in progress to stop at the next operator; one of a free session on the processor, which takes no
+// options, ends by itself. It may be called from another goroutine.
 func (s *session) terminate() { _ = s.run.Terminate() }
 
 // infer appends what it finds in the region roi of a BGR picture. Boxes are fractions of the whole picture.

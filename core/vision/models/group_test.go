@@ -107,7 +107,7 @@ func TestDlibIsWhatTheTestsUse(t *testing.T) {
 		}
 		dir = filepath.Join(cache, "nightjar-tools", "face-models")
 	}
-	if !exists(dir) {
+	if !exists(filepath.Join(dir, Dlib().Files[0].Name)) {
 		t.Skipf("SKIPPED: no face models in %s; run make face-models, or set NIGHTJAR_FACE_MODELS", dir)
 	}
 	if state, err := New(dir, nil).VerifyGroup(Dlib()); err != nil || state != Verified {

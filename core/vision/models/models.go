@@ -125,9 +125,10 @@ func (s *Store) entry(k Known, state State) Entry {
 	return e
 }
 
+// exists reports whether there is a file, and not a folder, at path.
 func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // Verify reads the file of a model and compares its sum. A missing or damaged file is a state, not an error.
@@ -178,7 +179,7 @@ func (s *Store) Resolve(nameOrPath string) (string, error) {
 	if strings.ContainsRune(nameOrPath, filepath.Separator) || strings.HasSuffix(nameOrPath, ".onnx") {
 		if !exists(nameOrPath) {
 			return "", &nvr.Error{Code: nvr.CodeUnavailable, Message: fmt.Sprintf(
-				"model file %s does not exist; correct detect.model", nameOrPath)}
+				"there is no model file %s; correct detect.model, or -model of the command", nameOrPath)}
 		}
 		return nameOrPath, nil
 	}

@@ -222,8 +222,8 @@ func TestListAndResolve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for in, want := range map[string]string{
-		"tiny": "nightjar models pull tiny", "byo": "export it yourself", "nope": "known are tiny, byo", "../../etc/passwd": "does not exist",
-		"": "there is no model", "a b": "there is no model", "gone.onnx": "does not exist",
+		"tiny": "nightjar models pull tiny", "byo": "export it yourself", "nope": "known are tiny, byo", "../../etc/passwd": "there is no model file",
+		"": "there is no model", "a b": "there is no model", "gone.onnx": "there is no model file",
 	} {
 		if _, err := s.Resolve(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", in, err, want)

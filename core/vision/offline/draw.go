@@ -23,9 +23,9 @@ type Mark struct {
 // Picture is a colour picture to draw on. It owns C memory: the caller closes it.
 type Picture struct{ bgr gocv.Mat }
 
-// OpenPicture decodes a JPEG or PNG.
+// OpenPicture decodes a JPEG, PNG, WebP or BMP.
 func OpenPicture(file []byte) (*Picture, error) {
-	bad := &nvr.Error{Code: nvr.CodeInvalid, Message: "the file is not a picture that can be read (JPEG or PNG)"}
+	bad := &nvr.Error{Code: nvr.CodeInvalid, Message: "the file is not a picture that can be read: want a JPEG, PNG, WebP or BMP"}
 	if len(file) == 0 {
 		return nil, bad
 	}
