@@ -1,4 +1,5 @@
 import { type ReactNode, useId } from "react";
+import { cn } from "@/lib/cn";
 
 export interface FieldIds {
   id: string;
@@ -49,7 +50,7 @@ export function Field({ label, help, error, required, className, children }: Fie
 export function Group({ legend, help, children, className }: { legend: ReactNode; help?: ReactNode; children: ReactNode; className?: string }) {
   const id = useId();
   return (
-    <fieldset aria-describedby={help ? id : undefined} className={className}>
+    <fieldset aria-describedby={help ? id : undefined} className={cn("min-w-0", className)}>
       <legend className="mb-1 text-xs font-medium">{legend}</legend>
       {children}
       {help && (

@@ -2,6 +2,7 @@
 import { VideoOff } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { useClock } from "@/hooks/use-clock";
+import { whole } from "@/lib/api/errors";
 import type { Camera, StreamRole } from "@/lib/api/types";
 import { apiURL } from "@/lib/base";
 import { cn } from "@/lib/cn";
@@ -83,7 +84,7 @@ function Obstacle({ camera, stream, state }: { camera: Camera; stream: StreamRol
       <div className="absolute inset-0 flex flex-col items-center justify-center gap-1 px-4 pb-4 pt-8 text-center" role="status">
         {text.tone === "wait" ? <Spinner /> : <VideoOff className={cn("size-5", text.tone === "bad" ? "text-alert" : "text-muted")} aria-hidden strokeWidth={1.5} />}
         <p className="mt-1 font-medium text-fg [text-shadow:0_1px_2px_#000]">{text.long}</p>
-        {text.reason && <p className="line-clamp-3 max-w-sm text-balance text-xs text-muted [text-shadow:0_1px_2px_#000]">{text.reason}</p>}
+        {text.reason && <p className="line-clamp-3 max-w-sm text-balance text-xs text-muted [text-shadow:0_1px_2px_#000]">{whole(text.reason)}</p>}
       </div>
     </>
   );

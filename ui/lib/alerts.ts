@@ -1,6 +1,7 @@
 // What alert rules say, in words.
 import type { AlertSeverity, Condition, Mode, NvrEvent, Verdict } from "./api/types";
 import { labelName } from "./format";
+import { duration } from "./time/duration";
 
 /** The rule a server makes up where none is configured: then everything is an alert, which says nothing about anything. */
 const MADE_UP = "everything";
@@ -68,11 +69,15 @@ const phrases: [RegExp, (...found: string[]) => string][] = [
   [/^the rule's last alert here was (\S+) ago, and the cool-down is (\S+)\.$/, (ago, pause) => `the rule's last alert here was ${ago} before; the pause is ${pause}.`],
 ];
 
+/** The server's way to write a length of time: 1h0m0s, 2m30s, 9s. */
+const GO_DURATION = /\b(?:(\d+)h)?(?:(\d+)m)?(\d+(?:\.\d+)?)s\b/g;
+const inWords = (_: string, h = "0", m = "0", s = "0") => duration((Number(h) * 3600 + Number(m) * 60 + Number(s)) * 1000);
+
 /** The server's part of a sentence as a whole one, in plain words. */
 export function conditionText(condition: Pick<Condition, "detail">): string {
   const detail = condition.detail.trim();
   const phrase = phrases.find(([pattern]) => pattern.test(detail));
-  const text = phrase ? phrase[1](...(phrase[0].exec(detail)?.slice(1) ?? [])) : detail;
+  const text = (phrase ? phrase[1](...(phrase[0].exec(detail)?.slice(1) ?? [])) : detail).replace(GO_DURATION, inWords);
   const whole = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }

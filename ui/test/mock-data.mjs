@@ -181,6 +181,8 @@ export function runsOf(id, from, to, now) {
 
 const delta = (values, origin) => values.map((v, i) => Math.round(v - (i ? values[i - 1] : origin)));
 
+const SEVERITIES = ["", "low", "normal", "high"];
+
 export function makeTimeline(ids, from, to, events, now, density) {
   const names = [...new Set(events.map((e) => e.label))];
   const kinds = ["object", "motion", "camera", "manual"];
@@ -189,6 +191,7 @@ export function makeTimeline(ids, from, to, events, now, density) {
     to,
     labels: names,
     kinds,
+    severities: SEVERITIES,
     cameras: ids.map((id) => {
       const runs = runsOf(id, from, to, now);
       const gaps = gapsOf(id, now).filter(([a, b]) => b > from && a < to);
@@ -205,6 +208,7 @@ export function makeTimeline(ids, from, to, events, now, density) {
           label: own.map((e) => names.indexOf(e.label)),
           kind: own.map((e) => kinds.indexOf(e.kind)),
           score: own.map((e) => Math.round(e.top_score * 100)),
+          severity: own.map((e) => Math.max(0, SEVERITIES.indexOf(e.severity ?? ""))),
         },
       };
     }),

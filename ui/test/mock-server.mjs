@@ -92,7 +92,7 @@ export async function startMock(port = 0) {
       if (req.method === "PUT") ({ mode } = JSON.parse(body));
       return send(200, { mode });
     }
-    const nothing = { "push-keys": { keys: [] }, notifiers: { notifiers: [] }, routes: { routes: [] }, deliveries: { items: [] }, "delivery-queues": { queues: [] }, snoozes: { snoozes: [] }, "plugin-audit": { steps: [] }, plugins: { plugins: [], keys: [], allow_unsigned: false, platform: "linux-amd64" } }[path];
+    const nothing = { "push-keys": { keys: [] }, notifiers: { notifiers: [] }, routes: { routes: [] }, rules: { items: [] }, deliveries: { items: [] }, "delivery-queues": { queues: [] }, snoozes: { snoozes: [] }, "plugin-audit": { steps: [] }, plugins: { plugins: [], keys: [], allow_unsigned: false, platform: "linux-amd64" } }[path];
     if (nothing) return send(200, nothing);
     if (/^events\/\w+\/deliveries$/.test(path)) return send(200, { items: [] });
     if ((m = /^events\/(\w+)(\/verdicts)?$/.exec(path))) {

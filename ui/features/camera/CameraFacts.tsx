@@ -1,6 +1,7 @@
 "use client";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { useClock } from "@/hooks/use-clock";
+import { whole } from "@/lib/api/errors";
 import type { Camera, Stream, StreamRole } from "@/lib/api/types";
 import { bitrate, codecName } from "@/lib/format";
 import { duration } from "@/lib/time/duration";
@@ -40,7 +41,7 @@ function StreamFacts({ stream, playing }: { stream: Stream; playing: boolean }) 
         </Badge>
       </div>
       {facts.length > 0 && <p className="mt-1 text-xs text-muted">{facts.join(" · ")}</p>}
-      {stream.reason && stream.state !== "online" && <p className="mt-1 text-xs text-alert">{stream.reason}</p>}
+      {stream.reason && stream.state !== "online" && <p className="mt-1 text-xs text-alert">{whole(stream.reason)}</p>}
     </section>
   );
 }

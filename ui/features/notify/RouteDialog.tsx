@@ -1,5 +1,5 @@
 "use client";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { Field, Group } from "@/components/Field";
 import { TextList } from "@/components/TextList";
@@ -9,12 +9,12 @@ import { Dialog } from "@/components/ui/dialog";
 import { Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { useBootstrap } from "@/hooks/use-bootstrap";
-import { modeName } from "@/lib/alerts";
+import { modeName, ruleName } from "@/lib/alerts";
 import { sentence } from "@/lib/api/errors";
 import type { AlertRoute, Notifier } from "@/lib/api/plugin-types";
 import { isObjectLabel, labelName } from "@/lib/format";
 import { idOf } from "@/lib/notify";
-import { MODES } from "@/lib/queries/alerts";
+import { MODES, ruleIdsQuery } from "@/lib/queries/alerts";
 import { putRoute } from "@/lib/queries/deliveries";
 import { QuietEditor } from "./QuietEditor";
 import { SpanInput } from "./SpanInput";
@@ -49,7 +49,7 @@ export function RouteDialog({ route: first, notifiers, routes, onClose }: RouteD
             It is in the configuration file, below <code className="font-mono text-xs">notifiers.{first.id}</code>. Change it there and restart Nightjar.
           </p>
         )}
-        <fieldset disabled={locked} className="space-y-6 px-4 py-4">
+        <fieldset disabled={locked} className="min-w-0 space-y-6 px-4 py-4">
           {fresh && (
             <Field label="Name" required error={taken ? "there is a route of this name already" : undefined} help={idOf(route.id) !== route.id && idOf(route.id) ? `Its id will be ${idOf(route.id)}.` : undefined}>
               {(ids) => <Input required maxLength={48} placeholder="night_watch" value={route.id} onChange={(event) => set({ id: event.target.value })} {...ids} />}
@@ -128,8 +128,8 @@ function Chips({ legend, options, chosen, onChange }: { legend: string; options:
     <Group legend={legend}>
       <div className="flex flex-wrap gap-1.5">
         {options.map((o) => (
-          <Chip key={o.id} pressed={chosen.includes(o.id)} onClick={() => onChange(toggled(chosen, o.id))}>
-            {o.name}
+          <Chip key={o.id} pressed={chosen.includes(o.id)} onClick={() => onChange(toggled(chosen, o.id))} className="max-w-full shrink">
+            <span className="truncate">{o.name}</span>
           </Chip>
         ))}
       </div>
@@ -148,6 +148,7 @@ function Which({ route, set }: PartProps) {
       <Chips legend="Cameras" options={cameras} chosen={route.cameras} onChange={(next) => set({ cameras: next })} />
       {labels.length > 0 && <Chips legend="What it is" options={labels.map((l) => ({ id: l, name: labelName(l) }))} chosen={route.labels} onChange={(next) => set({ labels: next })} />}
       {[...zones, ...route.zones].length > 0 && <Chips legend="Zones it entered" options={[...new Set([...zones, ...route.zones])].map((z) => ({ id: z, name: labelName(z) }))} chosen={route.zones} onChange={(next) => set({ zones: next })} />}
+      <Rules chosen={route.rules} onChange={(rules) => set({ rules })} />
       <Chips legend="Armed" options={MODES.map((m) => ({ id: m, name: modeName(m) }))} chosen={route.modes} onChange={(modes) => set({ modes })} />
       <div className="grid gap-4 sm:grid-cols-2">
         <Field label="Severity">
@@ -162,14 +163,40 @@ function Which({ route, set }: PartProps) {
         </Field>
       </div>
       <div className="grid gap-4 sm:grid-cols-2">
-        <Group legend="Alert rules" help="As they are called in config.yaml.">
-          <TextList name="Rule" values={route.rules} onChange={(rules) => set({ rules })} />
-        </Group>
         <Group legend="People" help="known, unknown, or a name.">
           <TextList name="Person" values={route.identities} suggestions={["known", "unknown"]} id="identities" onChange={(identities) => set({ identities })} />
         </Group>
       </div>
     </Part>
+  );
+}
+
+/** Rules to choose from. One that is chosen and no longer configured stays in sight, for it keeps the route silent. */
+function Rules({ chosen, onChange }: { chosen: readonly string[]; onChange: (rules: string[]) => void }) {
+  const query = useQuery(ruleIdsQuery());
+  const known = query.data ?? [];
+  const gone = chosen.filter((r) => !known.includes(r));
+  if (query.isPending) return <Group legend="Alert rules">Loading…</Group>;
+  if (query.isError && !query.data) {
+    return (
+      <Group legend="Alert rules">
+        <p role="alert" className="flex flex-wrap items-center gap-3 text-alert">
+          {sentence(query.error)}
+          <Button onClick={() => void query.refetch()}>Try again</Button>
+        </p>
+      </Group>
+    );
+  }
+  if (known.length + gone.length === 0) return null;
+  return (
+    <>
+      <Chips legend="Alert rules that made it one" options={[...known, ...gone].map((r) => ({ id: r, name: ruleName(r) }))} chosen={chosen} onChange={onChange} />
+      {gone.length > 0 && (
+        <p className="text-xs text-detection">
+          {gone.map(ruleName).join(", ")}: not in config.yaml. {gone.length === chosen.length ? "This route tells nothing until you take it out." : "It makes no alert any more; take it out."}
+        </p>
+      )}
+    </>
   );
 }
 

@@ -12,7 +12,7 @@ import { useToasts } from "@/hooks/use-toasts";
 import { sentence } from "@/lib/api/errors";
 import type { Package, PackageVersion, PluginList } from "@/lib/api/plugin-types";
 import { trustOf, whole } from "@/lib/notify";
-import { enablePlugin, removePlugin, removeVersion, rollBack } from "@/lib/queries/plugins";
+import { approve, enablePlugin, removePlugin, removeVersion, rollBack } from "@/lib/queries/plugins";
 import { dateTime } from "@/lib/time/zone";
 import { ReviewDialog } from "./ReviewDialog";
 import { UploadButton } from "./UploadButton";
@@ -61,7 +61,8 @@ function PackageRow({ plugin: p, onReview }: { plugin: Package; onReview: (versi
   const [removing, setRemoving] = useState<Chosen>();
   const fail = (error: unknown) => void show(sentence(error), "alert");
   const enable = useMutation({ mutationFn: (on: boolean) => enablePlugin(client, p.id, on), onError: fail });
-  const back = useMutation({ mutationFn: () => rollBack(client, p.id), onSuccess: (now) => show(`${p.name} runs version ${now.active} again.`), onError: fail });
+  const earlier = earlierVersion(p);
+  const back = useMutation({ mutationFn: () => (p.previous || !earlier ? rollBack(client, p.id) : approve(client, p.id, earlier.version, earlier.sha256)), onSuccess: (now) => show(`${p.name} runs version ${now.active} again.`), onError: fail });
   const shown = p.versions.find((v) => v.version === p.active) ?? p.versions[0];
   const others = p.versions.filter((v) => v.version !== p.active);
   const trust = trustOf(p.trust);
@@ -105,10 +106,10 @@ function PackageRow({ plugin: p, onReview }: { plugin: Package; onReview: (versi
               Homepage
             </a>
           )}
-          {p.previous && (
+          {earlier && (
             <Button disabled={back.isPending} onClick={() => back.mutate()}>
               <History aria-hidden />
-              Back to {p.previous}
+              {back.isPending ? "Starting it once…" : `Back to ${earlier.version}`}
             </Button>
           )}
           <Button variant="ghost" onClick={() => setRemoving({ id: p.id, version: "" })}>
@@ -128,6 +129,13 @@ function PackageRow({ plugin: p, onReview }: { plugin: Package; onReview: (versi
       </Confirm>
     </li>
   );
+}
+
+/** What to go back to. A failed upgrade leaves no version before the one that runs; one that was approved and ran is known all the same. */
+function earlierVersion(p: Package): PackageVersion | undefined {
+  if (p.previous) return p.versions.find((v) => v.version === p.previous);
+  const ran = p.versions.filter((v) => v.version !== p.active && v.state === "approved" && v.sha256 !== "");
+  return ran.sort((a, b) => b.approved_at - a.approved_at)[0];
 }
 
 /** What a version may do, in plain words. */

@@ -67,6 +67,16 @@ describe("PluginsView", () => {
     await waitFor(() => expect(sent).toHaveBeenLastCalledWith("put", { name: "Hook", settings: { snapshot: true, url: "https://x" } }));
   });
 
+  it("goes back to a version that ran, after a failed upgrade left none to go back to", async () => {
+    const ran = { ...version, version: "1.0.0", state: "approved", approved_at: 5, sha256: "cd".repeat(32) };
+    const failed = { ...version, version: "1.2.0", state: "rolled_back", approved_at: 9, reason: "it did not start" };
+    const after = { ...plugin, active: "1.1.0", versions: [failed, { ...version, version: "1.1.0", state: "approved" }, ran] };
+    server.use(http.get("*/api/v1/plugins", () => HttpResponse.json({ plugins: [after], keys: [], allow_unsigned: false, platform: "linux-amd64" })));
+    renderPage(<PluginsView />);
+    await userEvent.click(await screen.findByRole("button", { name: "Back to 1.0.0" }));
+    await waitFor(() => expect(sent).toHaveBeenCalledWith("approve", { sha256: "cd".repeat(32) }));
+  });
+
   it("shows what a version asks for before it is approved by its sum", async () => {
     renderPage(<PluginsView />);
     await userEvent.click(await screen.findByRole("button", { name: "Review" }));

@@ -5,7 +5,7 @@ import { realtime, useTopic } from "@/hooks/use-realtime";
 import { useMotion } from "@/hooks/use-motion";
 import type { Topics } from "@/lib/api/types";
 import { putCamera, refetchCameras } from "@/lib/queries/cameras";
-import { putEvent, refetchEvents, refetchTodaysAlerts } from "@/lib/queries/events";
+import { putEvent, refetchEvents } from "@/lib/queries/events";
 import { refetchMode } from "@/lib/queries/alerts";
 import { refetchFaces } from "@/lib/queries/faces";
 import { refetchSystem } from "@/lib/queries/system";
@@ -42,7 +42,7 @@ export function useLiveData(): void {
         if (phase === "update" || timer.current !== undefined) return;
         timer.current = setTimeout(() => {
           timer.current = undefined;
-          void Promise.all([refetchToday(client), refetchTodaysAlerts(client), event.identity && refetchFaces(client)]);
+          void Promise.all([refetchToday(client), event.identity && refetchFaces(client)]);
         }, TIMELINE_DEBOUNCE_MS);
       },
       [client],

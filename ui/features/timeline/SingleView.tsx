@@ -52,7 +52,7 @@ export function SingleView({ cameras, params, marks, selection, from, onSync, be
   const second = useSyncExternalStore(session.playhead.onSecond, session.playhead.second, session.playhead.second);
   const ids = useMemo(() => shown.map((c) => c.id), [shown]);
   const data = useTimelineData(ids, session.view, second);
-  const alerts = useAlerts(ids, session.view, data.rows, marks);
+  const alerts = useAlerts(data.rows, marks);
   useEffect(() => session.setFootage(data.nextFootage, !data.loading), [session, data.nextFootage, data.loading]);
   useEffect(() => session.follow(), [session]);
   const listed = params.get("cameras")?.split(",");

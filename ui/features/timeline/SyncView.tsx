@@ -50,7 +50,7 @@ export function SyncView({ cameras, params, chosen, marks, selection, from, onCh
   const state = useSyncExternalStore(player.subscribe, player.state, player.state);
   const second = useSyncExternalStore(playhead.onSecond, playhead.second, playhead.second);
   const data = useTimelineData(chosen, view, second);
-  const alerts = useAlerts(chosen, view, data.rows, marks);
+  const alerts = useAlerts(data.rows, marks);
   const shown = useMemo(() => chosen.map((id) => cameras.find((c) => c.id === id)).filter((c) => c !== undefined), [chosen, cameras]);
   useEffect(() => session.setFootage(chosen, data.nextFootage), [session, chosen, data.nextFootage]);
   const playFirst = useRef(params.get("play") === "1");

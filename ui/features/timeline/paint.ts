@@ -149,6 +149,7 @@ function paintAxis(context: CanvasRenderingContext2D, rows: number, view: View, 
   const bottom = AXIS + rows * g.rowHeight;
   context.font = `11px ${getComputedStyle(context.canvas).fontFamily}`;
   context.textBaseline = "middle";
+  context.lineWidth = 1; // flags leave theirs
   const seconds = view.span < 600_000;
   for (const tick of ticks(view, zoneOffset(view.t0), addDays)) {
     const x = Math.round(xAt(view, tick.t)) + 0.5;

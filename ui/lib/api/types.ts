@@ -202,6 +202,8 @@ export interface TimelinePayload {
   to: number;
   labels: string[];
   kinds: EventKind[];
+  /** of alerts, least first; the first is empty: no alert */
+  severities?: (AlertSeverity | "")[];
   cameras: {
     id: string;
     recordings: { start: number[]; duration: number[] };
@@ -213,6 +215,8 @@ export interface TimelinePayload {
       label: number[];
       kind: number[];
       score: number[];
+      /** index into severities */
+      severity?: number[];
     };
     /** instead of events where a bucket was asked for: how many began in it, an entry per label, sorted by start */
     density?: { start: number[]; count: number[]; label: number[] };

@@ -2,7 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { api } from "../api/client";
 import type { Mode, NvrEvent, Verdicts } from "../api/types";
 
-const keys = { mode: ["mode"] as const, verdicts: (id: string, revision: number) => ["verdicts", id, revision] as const };
+const keys = { mode: ["mode"] as const, rules: ["alert-rules"] as const, verdicts: (id: string, revision: number) => ["verdicts", id, revision] as const };
 
 export const MODES: readonly Mode[] = ["home", "away", "night"];
 
@@ -45,5 +45,14 @@ export function verdictsQuery(event: Pick<NvrEvent, "id" | "revision">) {
       return { ...answer, rules: answer.rules ?? [], verdicts: (answer.verdicts ?? []).map((v) => ({ ...v, conditions: v.conditions ?? [] })) };
     },
     staleTime: 15_000,
+  };
+}
+
+/** Ids of the configured alert rules; the one that stands in where none is configured is not among them. */
+export function ruleIdsQuery() {
+  return {
+    queryKey: keys.rules,
+    queryFn: async ({ signal }: { signal: AbortSignal }): Promise<string[]> => ((await api.get<{ items: { id: string; source: string }[] | null }>("rules", signal)).items ?? []).filter((rule) => rule.source !== "default").map((rule) => rule.id),
+    staleTime: 60_000,
   };
 }

@@ -2,8 +2,6 @@ import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import { api } from "../api/client";
 import type { EventPage, NvrEvent } from "../api/types";
 import { apiURL, withQuery } from "../base";
-import { now } from "../time/clock";
-import { addDays } from "../time/zone";
 
 export interface EventFilter {
   camera?: string;
@@ -23,7 +21,6 @@ const keys = {
   all: ["events"] as const,
   list: (filter: EventFilter) => ["events", "list", filter] as const,
   one: (id: string, revision: number) => ["events", "one", id, revision] as const,
-  alerts: (cameras: string, day: number) => ["events", "alerts", cameras, day] as const,
 };
 
 /** Newest first, page by page. */
@@ -46,33 +43,6 @@ export function eventQuery(event: Pick<NvrEvent, "id" | "revision">) {
     queryKey: keys.one(event.id, event.revision),
     queryFn: ({ signal }: { signal: AbortSignal }) => api.get<NvrEvent>(`events/${encodeURIComponent(event.id)}`, signal),
     staleTime: 60_000,
-  };
-}
-
-const ALERT_PAGE = 200;
-const ALERT_PAGES = 5;
-
-/** The alerts of a local day on some cameras; of very many, the newest thousand. */
-export function dayAlertsQuery(cameras: string[], day: number) {
-  const camera = cameras.join(",");
-  const end = addDays(day, 1);
-  return {
-    queryKey: keys.alerts(camera, day),
-    queryFn: async ({ signal }: { signal: AbortSignal }): Promise<NvrEvent[]> => {
-      const found: NvrEvent[] = [];
-      let cursor: string | undefined;
-      for (let i = 0; i < ALERT_PAGES; i++) {
-        const span = { from: new Date(day).toISOString(), to: new Date(end).toISOString() };
-        const page = await api.get<EventPage>(withQuery("events", { alerts: "true", camera, ...span, cursor, limit: ALERT_PAGE }), signal);
-        found.push(...(page.items ?? []));
-        cursor = page.next_cursor;
-        if (!cursor) break;
-      }
-      return found;
-    },
-    staleTime: end < now() - 60_000 ? Infinity : 15_000,
-    refetchInterval: end < now() ? (false as const) : 30_000,
-    enabled: cameras.length > 0,
   };
 }
 
@@ -118,12 +88,6 @@ export function putEvent(client: QueryClient, event: NvrEvent): void {
 
 export function refetchEvents(client: QueryClient): Promise<void> {
   return client.invalidateQueries({ queryKey: keys.all });
-}
-
-/** Asks again for alerts of days that are not over; called when an event begins or ends. */
-export function refetchTodaysAlerts(client: QueryClient): Promise<void> {
-  const edge = now();
-  return client.invalidateQueries({ queryKey: keys.all, predicate: ({ queryKey: [, kind, , day] }) => kind === "alerts" && typeof day === "number" && addDays(day, 1) > edge });
 }
 
 /** The picture of an event. The revision makes a better snapshot a new address, so the cache never shows the old one. */

@@ -1,4 +1,4 @@
-import type { EventKind, TimelinePayload } from "../api/types";
+import type { AlertSeverity, EventKind, TimelinePayload } from "../api/types";
 
 /** What an event means to the eye, in rising order: the higher wins where two fall on one pixel. */
 export const Severity = { none: 0, motion: 1, detection: 2, alert: 3 } as const;
@@ -29,6 +29,8 @@ export interface Events {
   /** 0–100 */
   score: Uint8Array;
   severity: Uint8Array;
+  /** what alert rules made of it; empty: no alert */
+  alert: (AlertSeverity | "")[];
   /** running maximum of `end` up to each index: bounds a search for what overlaps an instant */
   maxEnd: Float64Array;
 }
@@ -109,14 +111,16 @@ function decodeEvents(e: PayloadCamera["events"], payload: TimelinePayload): Eve
   const severity = new Uint8Array(start.length);
   const label: string[] = [];
   const kind: EventKind[] = [];
+  const alert: Events["alert"] = [];
   for (let i = 0; i < start.length; i++) {
     const duration = e?.duration[i] ?? 0;
     end[i] = duration < 0 ? Infinity : start[i]! + duration;
     label.push(payload.labels[e?.label[i] ?? -1] ?? "");
     kind.push(payload.kinds[e?.kind[i] ?? -1] ?? "object");
     severity[i] = severityOf(kind[i]!, label[i]!);
+    alert.push(payload.severities?.[e?.severity?.[i] ?? 0] ?? "");
   }
-  return { id: e?.id ?? [], start, end, label, kind, score: Uint8Array.from(e?.score ?? []), severity, maxEnd: runningMax(end) };
+  return { id: e?.id ?? [], start, end, label, kind, score: Uint8Array.from(e?.score ?? []), severity, alert, maxEnd: runningMax(end) };
 }
 
 /** One entry per bucket, of what the server counts per bucket and label. */
@@ -225,6 +229,7 @@ export function joinDays(days: TimelineDay[], id: string): TimelineRow {
       kind: pick((e) => e.kind),
       score: Uint8Array.from(pick((e) => e.score)),
       severity: Uint8Array.from(pick((e) => e.severity)),
+      alert: pick((e) => e.alert),
       maxEnd: runningMax(end),
     },
   };
