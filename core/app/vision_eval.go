@@ -115,7 +115,7 @@ func writeReport(r *eval.Report, dir string) error {
 	return f.Close()
 }
 
-// pictures draws each miss and each false alert in the middle of its time: white is what was labelled, the label's
+// pictures draws each miss, false alert and exchange in the middle of its time: white is what was labelled, the label's
 // colour what the pipeline made of it.
 func (t *VisionTools) pictures(ctx context.Context, r *eval.Report, clips []*eval.Clip, o EvalOptions) error {
 	for i := range r.Faults {

@@ -42,6 +42,7 @@ type Snapshot struct {
 // TrackedObject is one track as it stands after one frame.
 type TrackedObject struct {
 	TrackID    uint64 // unique within a run of the camera's pipeline
+	Place      uint64 // another than before: it was mistaken for somebody and found here, and did not walk from there to here
 	Label      string
 	Score      float32 // this frame's detection score; 0 when the track was only predicted
 	Confidence float32 // median of the recent scores: what decides whether the track is real

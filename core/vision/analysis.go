@@ -122,7 +122,7 @@ func (a *analysis) frame(ctx context.Context, j *job) {
 	if regions := a.look(now, j); len(regions) > 0 {
 		found = a.detect(ctx, j, regions)
 	}
-	a.tracker.SetPicture(j.frame.Width, j.frame.Height)
+	a.tracker.SetPicture(j.frame.Pix(), j.frame.Width, j.frame.Height)
 	a.tracker.SetMotion(j.boxes)
 	objects, ended := a.tracker.Update(now, found, a.areas)
 	a.zones.Apply(now, objects)
@@ -271,6 +271,9 @@ func (a *analysis) snapshots(now time.Time, j *job, objects []nvr.TrackedObject)
 			continue
 		}
 		view := a.views[o.TrackID]
+		if view.place != o.Place { // that picture may show whom it was mistaken for
+			view = bestView{}
+		}
 		if !view.better(o) || (!view.at.IsZero() && now.Sub(view.at) < stillEvery) {
 			continue
 		}
@@ -280,7 +283,7 @@ func (a *analysis) snapshots(now time.Time, j *job, objects []nvr.TrackedObject)
 		}
 		s.Box, s.Score = o.Box, o.Score
 		o.Best = s
-		a.views[o.TrackID] = bestView{score: o.Score, area: o.Box.Area(), edge: onEdge(o.Box), at: now}
+		a.views[o.TrackID] = bestView{place: o.Place, score: o.Score, area: o.Box.Area(), edge: onEdge(o.Box), at: now}
 	}
 }
 

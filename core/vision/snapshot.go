@@ -8,6 +8,7 @@ import (
 
 // bestView is what is known of a track's best snapshot.
 type bestView struct {
+	place uint64
 	score float32
 	area  float32
 	edge  bool // the object touched the edge of the picture

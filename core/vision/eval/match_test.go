@@ -22,15 +22,16 @@ func TestJudge(t *testing.T) {
 		event("person", 1, 7), event("person", 8, 9), event("person", 22, 24), event("person", 40, 44), event("dog", 1, 2),
 	}}
 	s := Sum("m", []*Clip{Judge(l, r)})
-	want := Score{Objects: 2, Hits: 1, Misses: 1, False: 2, Duplicates: 1, Empty: 1, Precision: 1. / 3, Recall: 0.5, F1: 0.4}
+	want := Score{Objects: 2, Hits: 1, Misses: 1, False: 2, Duplicates: 1, Empty: 1, Precision: 1. / 3, Recall: 0.5, F1: 0.4, Identity: Identity{Recall: 1}}
 	if s.Total != want || len(s.Faults) != 3 {
 		t.Errorf("%+v and %d faults, want %+v and 3", s.Total, len(s.Faults), want)
 	}
 }
 
-func TestLabelsOfTheSharedClips(t *testing.T) {
-	all, err := Load("testdata/labels")
-	if err != nil || len(all) != 5 {
-		t.Fatalf("%d label files, %v", len(all), err)
+func TestLabelsCanBeRead(t *testing.T) {
+	for folder, want := range map[string]int{"testdata/labels": 5, "testdata/heldout": 1} {
+		if all, err := Load(folder); err != nil || len(all) != want {
+			t.Errorf("%s: %d label files, %v, want %d", folder, len(all), err, want)
+		}
 	}
 }

@@ -23,6 +23,8 @@ type Score struct {
 	Precision  float64 `json:"precision"` // hits / (hits + false); 1 without events
 	Recall     float64 `json:"recall"`    // hits / objects; 1 without objects
 	F1         float64 `json:"f1"`        // harmonic mean of both
+
+	Identity Identity `json:"identity"`
 }
 
 func (s *Score) finish() {
@@ -35,17 +37,19 @@ func (s *Score) finish() {
 	s.Misses = s.Objects - s.Hits
 	s.Precision, s.Recall = ratio(s.Hits, s.Hits+s.False), ratio(s.Hits, s.Objects)
 	s.F1 = ratio(2*s.Hits, 2*s.Hits+s.False+s.Misses)
+	s.Identity.finish()
 }
 
 func (s *Score) add(o Score) {
 	s.Objects, s.Hits, s.False = s.Objects+o.Objects, s.Hits+o.Hits, s.False+o.False
 	s.Duplicates, s.Empty = s.Duplicates+o.Duplicates, s.Empty+o.Empty
+	s.Identity.add(o.Identity)
 }
 
-// Fault is a miss or a false alert.
+// Fault is a miss, a false alert, or an event that went over to another object.
 type Fault struct {
 	Clip    string  `json:"clip"`
-	What    string  `json:"what"` // miss, wrong or duplicate
+	What    string  `json:"what"` // miss, wrong, duplicate or exchange
 	Label   string  `json:"label"`
 	From    float64 `json:"from"` // seconds
 	To      float64 `json:"to"`
@@ -122,10 +126,13 @@ func (c *Clip) scores() map[string]Score {
 			}
 		})
 	}
+	for label, i := range c.identities() {
+		change(label, func(s *Score) { s.Identity = i })
+	}
 	return out
 }
 
-// Faults lists the misses and false alerts of a clip by time. Picture is not set.
+// Faults lists the misses, the false alerts and the exchanges of a clip by time. Picture is not set.
 func (c *Clip) Faults() []Fault {
 	var out []Fault
 	for i, o := range c.Labels.Objects {
@@ -145,6 +152,13 @@ func (c *Clip) Faults() []Fault {
 			out = append(out, f)
 		}
 	}
+	for _, x := range c.exchanges() {
+		e := c.Events[x.event].Event
+		out = append(out, Fault{
+			Clip: c.Labels.Clip, What: "exchange", Label: e.Label, From: x.left.Seconds(), To: x.at.Seconds(), Score: float64(e.TopScore),
+			Note: c.Labels.Objects[x.from].Note + " → " + c.Labels.Objects[x.to].Note,
+		})
+	}
 	slices.SortStableFunc(out, func(a, b Fault) int { return cmp.Compare(a.From, b.From) })
 	return out
 }
@@ -152,9 +166,10 @@ func (c *Clip) Faults() []Fault {
 // Text writes the scores as a table for a terminal.
 func (r *Report) Text(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "\tOBJECTS\tHITS\tMISSES\tFALSE\tOF THESE TWICE\tPRECISION\tRECALL\tF1")
+	fmt.Fprintln(t, "\tOBJECTS\tHITS\tMISSES\tFALSE\tOF THESE TWICE\tPRECISION\tRECALL\tF1\tFOLLOWED\tEXCHANGES")
 	r.rows(func(name string, s Score) {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\n", name, s.Objects, s.Hits, s.Misses, s.False, s.Duplicates, s.Precision, s.Recall, s.F1)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%d\n",
+			name, s.Objects, s.Hits, s.Misses, s.False, s.Duplicates, s.Precision, s.Recall, s.F1, s.Identity.Recall, s.Identity.Exchanges)
 	})
 	return t.Flush()
 }
@@ -173,9 +188,10 @@ func (r *Report) rows(f func(name string, s Score)) {
 func (r *Report) Markdown(w io.Writer) error {
 	ew := &errWriter{w: w}
 	ew.printf("# Evaluation of %s\n\n%.0f s of video. %d alerts in empty time.\n\n", r.Model, r.Seconds, r.Total.Empty)
-	ew.printf("| | objects | hits | misses | false | of these twice | precision | recall | F1 |\n|---|---|---|---|---|---|---|---|---|\n")
+	ew.printf("| | objects | hits | misses | false | of these twice | precision | recall | F1 | followed | exchanges |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	r.rows(func(name string, s Score) {
-		ew.printf("| %s | %d | %d | %d | %d | %d | %.3f | %.3f | %.3f |\n", name, s.Objects, s.Hits, s.Misses, s.False, s.Duplicates, s.Precision, s.Recall, s.F1)
+		ew.printf("| %s | %d | %d | %d | %d | %d | %.3f | %.3f | %.3f | %.3f | %d |\n",
+			name, s.Objects, s.Hits, s.Misses, s.False, s.Duplicates, s.Precision, s.Recall, s.F1, s.Identity.Recall, s.Identity.Exchanges)
 	})
 	ew.printf("\n")
 	for _, f := range r.Faults {

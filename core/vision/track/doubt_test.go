@@ -90,7 +90,7 @@ func TestASecondBoxTakesNothing(t *testing.T) {
 // Behind a sign only a part is seen, or the sign itself weakly: who comes out on the other side is the same.
 func TestAPartSeenIsNotForgotten(t *testing.T) {
 	r := newRun(t, Config{})
-	r.tr.SetPicture(640, 360)
+	r.tr.SetPicture(nil, 640, 360)
 	sign := box(0.52, 0.36, 0.026, 0.05)
 	for i := range 40 {
 		at := box(0.2+0.02*float64(i), 0.4, 0.03, 0.13)

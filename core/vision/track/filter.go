@@ -38,8 +38,10 @@ func checkFilters(filters map[string]Filter, masks []Mask) error {
 	return nil
 }
 
-// SetPicture tells the size of the picture in pixels, which ratios of width and height depend on.
-func (t *Tracker) SetPicture(width, height int) {
+// SetPicture lends the picture of the next Update in I420: ratios of width and height depend on its size, and by its colours
+// objects are told apart that met. Without pixels only places count.
+func (t *Tracker) SetPicture(i420 []byte, width, height int) {
+	t.eye.open(i420, width, height)
 	if width > 0 && height > 0 {
 		t.aspect = float32(width) / float32(height)
 	}

@@ -36,7 +36,7 @@ func TestFilters(t *testing.T) {
 		{"another's mask", Config{Masks: []Mask{{Labels: []string{"car"}, Area: area}}}, 0.7, 1, true},
 	} {
 		r := newRun(t, c.cfg)
-		r.tr.SetPicture(640, 320) // 0.1 by 0.4 are 64 by 128 pixels
+		r.tr.SetPicture(nil, 640, 320) // 0.1 by 0.4 are 64 by 128 pixels
 		for range 5 {
 			r.see(person(c.score, b))
 		}

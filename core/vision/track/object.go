@@ -10,30 +10,21 @@ import (
 // historyLen is how many scores decide whether a track is real.
 const historyLen = 10
 
-// object is one track.
+// object is one track: who is followed, and what is known of the place where it is.
 type object struct {
-	id    uint64
-	label string
+	identity
+	place uint64 // the id of who was there first
 	state motion
 	box   nvr.Box // last detection, or the prediction while it is missing
 
-	scores     [historyLen]float32 // ring
-	scored     int                 // scores ever written
-	score      float32             // this frame's
-	confidence float32
-	top        float32
-	hits       int
-	misses     int // in a row, in frames that looked for it
-	confirmed  bool
-	apart      int  // hits that were no part of another object
-	beside     bool // began as a box that overlapped that of another object
-	stirred    bool // something moved where it is, or it moved
+	score  float32 // this frame's
+	misses int     // in a row, in frames that looked for it
 
-	first, last time.Time // seen
-	looked      time.Time // last time it was looked for
-	missing     time.Time // since when it was looked for in vain; zero while it is seen
-	whole       sight     // where it was seen whole
-	partial     bool      // now only a part of it is seen
+	last    time.Time // seen
+	looked  time.Time // last time it was looked for
+	missing time.Time // since when it was looked for in vain; zero while it is seen
+	whole   sight     // where it was seen whole
+	partial bool      // now only a part of it is seen
 
 	anchor     nvr.Box   // where it stood still
 	anchorHits int       // detections averaged into anchor
@@ -41,7 +32,30 @@ type object struct {
 	still      time.Time // since when
 	stationary bool
 
+	met    []*object // that it may be mistaken for, until it has been seen alone for a while
+	recent look      // since the last meeting
+	clear  bool      // seen now, whole, and nothing of its label covers it
+}
+
+// identity is who is followed. When objects were mistaken for each other, this is what they exchange.
+type identity struct {
+	id    uint64
+	label string
+
+	scores     [historyLen]float32 // ring
+	scored     int                 // scores ever written
+	confidence float32
+	top        float32
+	hits       int
+	confirmed  bool
+	apart      int  // hits that were no part of another object
+	beside     bool // began as a box that overlapped that of another object
+	stirred    bool // something moved where it is, or it moved
+
+	first, seen time.Time // seen never goes back, also when the place it gets was left before
+
 	path path
+	look look // before it met anybody
 }
 
 func (o *object) addScore(s float32) {
@@ -66,7 +80,7 @@ func (o *object) median() float32 {
 // hit takes a detection in.
 func (o *object) hit(now time.Time, d nvr.Detection, stationaryAfter time.Duration) {
 	o.state.update(d.Box)
-	o.box, o.score, o.last, o.looked = d.Box, d.Score, now, now
+	o.box, o.score, o.last, o.looked, o.seen = d.Box, d.Score, now, now, now
 	o.missing = time.Time{}
 	o.misses = 0
 	o.hits++
@@ -116,8 +130,8 @@ func (o *object) miss(now time.Time, dt float64) {
 
 func (o *object) tracked() nvr.TrackedObject {
 	return nvr.TrackedObject{
-		TrackID: o.id, Label: o.label, Score: o.score, Confidence: o.confidence, TopScore: o.top, Box: o.box,
-		FirstSeen: o.first, LastSeen: o.last, Confirmed: o.confirmed, Stationary: o.stationary, Path: o.path.points,
+		TrackID: o.id, Place: o.place, Label: o.label, Score: o.score, Confidence: o.confidence, TopScore: o.top, Box: o.box,
+		FirstSeen: o.first, LastSeen: o.seen, Confirmed: o.confirmed, Stationary: o.stationary, Path: o.path.points,
 	}
 }
 

@@ -13,7 +13,7 @@ func TestHiddenForAWhileIsTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	for n := range 300 {
 		run := newRun(t, Config{})
-		run.tr.SetPicture(640, 360)
+		run.tr.SetPicture(nil, 640, 360)
 		speed := 0.02 + 0.10*r.Float64() // of the picture's width per second
 		x, hide := 0.1, 10+r.IntN(5)
 		hidden := 1 + r.IntN(13) // frames, up to 2.6 s
@@ -45,7 +45,7 @@ func TestAnotherIsNotTheSame(t *testing.T) {
 		{"another label", 5, nvr.Detection{Label: "dog", Score: 0.8, Box: box(0.38, 0.4, 0.06, 0.3)}},
 	} {
 		r := newRun(t, Config{})
-		r.tr.SetPicture(640, 360)
+		r.tr.SetPicture(nil, 640, 360)
 		for i := range 10 {
 			r.see(person(0.8, box(0.1+0.02*float64(i), 0.4, 0.06, 0.3)))
 		}

@@ -1,7 +1,8 @@
 // Package track follows detections over frames: a Kalman filter per object, an optimal assignment in two passes (sure
 // detections first, weak ones only to keep what is known, as ByteTrack does), and a score history that decides whether
-// an object is real. Objects that stand still are looked for seldom. Time comes from the frames, never from the clock,
-// so the same frames give the same tracks. A Tracker is for one goroutine.
+// an object is real. Who was mistaken for each other where they met is told apart by how they look. Objects that stand
+// still are looked for seldom. Time comes from the frames, never from the clock, so the same frames give the same tracks.
+// A Tracker is for one goroutine.
 package track
 
 import (
@@ -51,6 +52,9 @@ type Tracker struct {
 	ended    []uint64
 	matched  map[*object]bool
 	freeList []*object
+
+	eye   *eye
+	views []view // by detection
 }
 
 // New returns a Tracker without tracks.
@@ -83,7 +87,7 @@ func New(cfg Config) (*Tracker, error) {
 	if err := checkFilters(cfg.Filters, cfg.Masks); err != nil {
 		return nil, fmt.Errorf("tracker: %w", err)
 	}
-	t := &Tracker{cfg: cfg, next: 1, aspect: 1, matched: make(map[*object]bool)}
+	t := &Tracker{cfg: cfg, next: 1, aspect: 1, matched: make(map[*object]bool), eye: newEye()}
 	if len(cfg.Labels) > 0 {
 		t.labels = make(map[string]bool, len(cfg.Labels))
 		for _, l := range cfg.Labels {
@@ -135,6 +139,8 @@ func (t *Tracker) Update(now time.Time, found []nvr.Detection, searched []nvr.Bo
 			o.state.predict(dt)
 		}
 	}
+	t.views = resize(t.views, len(found))
+	clear(t.views)
 	t.choose(found, true)
 	// A track that may be a second box around a known object takes only what that one leaves.
 	t.pass(now, found, func(o *object) bool { return o.confirmed || !o.beside })
@@ -151,6 +157,7 @@ func (t *Tracker) Update(now time.Time, found []nvr.Detection, searched []nvr.Bo
 	for _, i := range t.sure {
 		t.begin(now, found[i])
 	}
+	t.identities(now, found)
 	t.sweep(now)
 	t.out = t.out[:0]
 	for _, o := range t.objects {
@@ -163,8 +170,7 @@ func (t *Tracker) Update(now time.Time, found []nvr.Detection, searched []nvr.Bo
 func (t *Tracker) Flush() []uint64 {
 	t.ended = t.ended[:0]
 	for _, o := range t.objects {
-		t.ended = append(t.ended, o.id)
-		t.freeList = append(t.freeList, o)
+		t.end(o)
 	}
 	t.objects = t.objects[:0]
 	return t.ended
@@ -184,12 +190,16 @@ func (t *Tracker) choose(found []nvr.Detection, sure bool) {
 func (t *Tracker) pass(now time.Time, found []nvr.Detection, eligible func(*object) bool) {
 	t.rows = t.rows[:0]
 	for _, o := range t.objects {
-		if !t.matched[o] && eligible(o) {
+		if !t.matched[o] && !t.lost(o, now) && eligible(o) {
 			t.rows = append(t.rows, o)
 		}
 	}
 	for r, c := range t.assign.solve(len(t.rows), len(t.cols), func(r, c int) float64 {
-		return distance(t.rows[r], found[t.cols[c]])
+		cost := distance(t.rows[r], found[t.cols[c]])
+		if cost < impossible {
+			cost += t.resemble(t.rows[r], found, t.cols[c])
+		}
+		return cost
 	}) {
 		if c < 0 {
 			continue
@@ -254,7 +264,10 @@ func (t *Tracker) begin(now time.Time, d nvr.Detection) {
 	if n := len(t.freeList); n > 0 {
 		o, t.freeList = t.freeList[n-1], t.freeList[:n-1]
 	}
-	*o = object{id: t.next, label: d.Label, state: newMotion(d.Box), first: now, still: now, beside: beside}
+	*o = object{
+		identity: identity{id: t.next, label: d.Label, first: now, beside: beside},
+		place:    t.next, state: newMotion(d.Box), still: now, met: o.met[:0],
+	}
 	t.next++
 	o.hit(now, d, t.cfg.StationaryAfter)
 	t.objects = append(t.objects, o)
@@ -264,12 +277,11 @@ func (t *Tracker) begin(now time.Time, d nvr.Detection) {
 func (t *Tracker) sweep(now time.Time) {
 	kept := t.objects[:0]
 	for _, o := range t.objects {
-		if t.weigh(o, now); !o.confirmed && t.real(o) {
+		if t.weigh(o, now); !o.confirmed && t.real(o) && !t.suspect(o, now) {
 			o.confirmed = true
 		}
 		if t.gone(o, now) {
-			t.ended = append(t.ended, o.id)
-			t.freeList = append(t.freeList, o)
+			t.end(o)
 			continue
 		}
 		kept = append(kept, o)
@@ -278,11 +290,17 @@ func (t *Tracker) sweep(now time.Time) {
 	t.objects = kept
 }
 
+func (t *Tracker) end(o *object) {
+	o.part()
+	t.ended = append(t.ended, o.id)
+	t.freeList = append(t.freeList, o)
+}
+
 func (t *Tracker) gone(o *object, now time.Time) bool {
 	switch {
 	case o.stationary: // not to be seen only counts when it was looked for
 		return !o.missing.IsZero() && now.Sub(o.missing) >= t.cfg.MaxMissing
-	case now.Sub(o.last) >= t.cfg.MaxMissing:
+	case now.Sub(o.last) >= t.memory(o):
 		return true
 	case !o.confirmed:
 		return o.misses >= 3

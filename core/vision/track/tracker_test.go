@@ -395,11 +395,13 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 	now := start
 	found := make([]nvr.Detection, 20)
+	s := newScene(1)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		for j := range found {
 			found[j] = person(0.8, box(0.05+0.045*float64(j)+0.002*math.Sin(float64(i)), 0.5, 0.04, 0.2))
 		}
+		tr.SetPicture(s.pix, s.w, s.h)
 		tr.Update(now, found, whole)
 		now = now.Add(frame)
 	}

@@ -43,7 +43,8 @@ func (s *speed) update(areas []area, now time.Time, foot nvr.Point, still bool) 
 		}
 	}
 	if in != s.area || now.Sub(s.last) > resumeGap || now.Before(s.last) {
-		s.n, s.next, s.now, s.area = 0, 0, 0, in
+		s.restart()
+		s.area = in
 	}
 	s.last = now
 	if in == 0 {
@@ -61,6 +62,9 @@ func (s *speed) update(areas []area, now time.Time, foot nvr.Point, still bool) 
 		s.max = max(s.max, s.now)
 	}
 }
+
+// restart forgets where the object was.
+func (s *speed) restart() { s.n, s.next, s.now = 0, 0, 0 }
 
 // slope fits a straight line through each coordinate over time by least squares and returns the length of the two
 // slopes in km/h: a box jitters, and the difference of two positions would mostly measure that.

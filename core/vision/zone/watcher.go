@@ -26,6 +26,7 @@ type area struct {
 
 // object is what is remembered of one track.
 type object struct {
+	place     uint64     // where it was told
 	places    []presence // by zone
 	sides     []side     // by line
 	zones     []string
@@ -72,6 +73,11 @@ func (w *Watcher) apply(now time.Time, t *nvr.TrackedObject) {
 	o := w.objects[t.TrackID]
 	if o == nil {
 		o = w.remember(t.TrackID)
+	}
+	if o.place != t.Place { // it crossed no line on the way, and was not that fast
+		o.place = t.Place
+		clear(o.sides)
+		o.speed.restart()
 	}
 	foot, seen := t.Box.Foot(), t.Score > 0
 	changed := false

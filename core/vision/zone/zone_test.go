@@ -139,6 +139,21 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestNewPlaceIsNoWay: who was mistaken for another and is found at the other's place did not walk there.
+func TestNewPlaceIsNoWay(t *testing.T) {
+	gate := Line{Name: "gate", From: nvr.Point{X: 0.2, Y: 0.5}, To: nvr.Point{X: 0.8, Y: 0.5}}
+	w := newWatcher(t, Config{Lines: []Line{gate}})
+	var o nvr.TrackedObject
+	for i, y := range []float32{0.3, 0.32, 0.7, 0.72, 0.4} {
+		o = at(0.5, y)
+		o.Place = uint64(1 + min(i/2, 1))
+		o = apply(w, i, o)
+		if want := i / 4; len(o.Crossings) != want {
+			t.Errorf("at %v: %d crossings, want %d", y, len(o.Crossings), want)
+		}
+	}
+}
+
 // TestCrossingsAlternate: whoever wanders about crosses a line through the whole picture to and fro, never twice the
 // same way, and ends on the side that the last crossing says.
 func TestCrossingsAlternate(t *testing.T) {
