@@ -35,14 +35,17 @@ func (t *Tracker) identities(now time.Time, found []nvr.Detection) {
 		o.clear = o.last.Equal(now) && !o.partial && !crowded(o, found)
 	}
 	for _, o := range t.objects {
-		var l look
-		if !o.clear || !t.eye.see(o.box, &l) {
+		if !o.clear {
+			continue
+		}
+		l := t.view(found, o.detection)
+		if l.views == 0 {
 			continue
 		}
 		if len(o.met) == 0 {
-			o.look.learn(&l)
+			o.look.learn(l)
 		}
-		o.recent.learn(&l)
+		o.recent.learn(l)
 	}
 	for range t.objects { // each exchange makes it better, so this ends by itself; the bound is for rounding
 		if !t.exchange() {
@@ -221,15 +224,11 @@ func (t *Tracker) resemble(o *object, found []nvr.Detection, i int) float64 {
 	if o.look.views < knownViews {
 		return looksCount * unknownLook
 	}
-	v := &t.views[i]
-	if !v.asked {
-		v.asked = true
-		t.eye.see(found[i].Box, &v.look)
-	}
-	if v.look.views == 0 {
+	l := t.view(found, i)
+	if l.views == 0 {
 		return looksCount * unknownLook
 	}
-	unlike := o.look.unlike(&v.look)
+	unlike := o.look.unlike(l)
 	if !o.missing.IsZero() && unlike > otherLook {
 		return impossible
 	}
@@ -240,4 +239,13 @@ func (t *Tracker) resemble(o *object, found []nvr.Detection, i int) float64 {
 type view struct {
 	look  look
 	asked bool
+}
+
+func (t *Tracker) view(found []nvr.Detection, i int) *look {
+	v := &t.views[i]
+	if !v.asked {
+		v.asked = true
+		t.eye.see(found[i].Box, &v.look)
+	}
+	return &v.look
 }

@@ -22,6 +22,7 @@ var (
 // scene is an I420 picture of people.
 type scene struct {
 	pix  []byte
+	lawn []byte
 	w, h int
 	rnd  *rand.Rand
 }
@@ -30,6 +31,7 @@ func newScene(seed uint64) *scene {
 	s := &scene{w: 640, h: 360, rnd: rand.New(rand.NewPCG(seed, 3))}
 	s.pix = make([]byte, s.w*s.h*3/2)
 	s.clear(lawn)
+	s.lawn = slices.Clone(s.pix)
 	return s
 }
 
@@ -56,7 +58,7 @@ type who struct {
 
 // look feeds a frame with people; hidden ones are painted over by those after them and not found.
 func (s *scene) look(r *run, people ...who) []nvr.TrackedObject {
-	s.clear(lawn)
+	copy(s.pix, s.lawn)
 	var found []nvr.Detection
 	for i, p := range people {
 		s.paint(p.at, p.shirt)

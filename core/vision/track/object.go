@@ -17,8 +17,9 @@ type object struct {
 	state motion
 	box   nvr.Box // last detection, or the prediction while it is missing
 
-	score  float32 // this frame's
-	misses int     // in a row, in frames that looked for it
+	score     float32 // this frame's
+	detection int     // index of the detection it was seen as last
+	misses    int     // in a row, in frames that looked for it
 
 	last    time.Time // seen
 	looked  time.Time // last time it was looked for

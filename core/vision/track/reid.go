@@ -52,6 +52,7 @@ func (t *Tracker) reidentify(now time.Time, found []nvr.Detection) {
 		o.state = newMotion(d.Box)
 		o.state.cx.v, o.state.cy.v = o.whole.vx, o.whole.vy
 		o.hit(now, d, t.cfg.StationaryAfter)
+		o.detection = t.sure[c]
 		t.matched[o] = true
 		t.sure[c] = -1
 	}

@@ -155,7 +155,7 @@ func (t *Tracker) Update(now time.Time, found []nvr.Detection, searched []nvr.Bo
 		}
 	}
 	for _, i := range t.sure {
-		t.begin(now, found[i])
+		t.begin(now, found, i)
 	}
 	t.identities(now, found)
 	t.sweep(now)
@@ -206,6 +206,7 @@ func (t *Tracker) pass(now time.Time, found []nvr.Detection, eligible func(*obje
 		}
 		o := t.rows[r]
 		o.hit(now, found[t.cols[c]], t.cfg.StationaryAfter)
+		o.detection = t.cols[c]
 		t.matched[o] = true
 		t.cols[c] = -1
 	}
@@ -245,7 +246,8 @@ func distance(o *object, d nvr.Detection) float64 {
 }
 
 // begin starts a track for a detection, unless it is a second box around an object that was just found.
-func (t *Tracker) begin(now time.Time, d nvr.Detection) {
+func (t *Tracker) begin(now time.Time, found []nvr.Detection, i int) {
+	d := found[i]
 	if len(t.objects) >= maxObjects {
 		return
 	}
@@ -266,7 +268,7 @@ func (t *Tracker) begin(now time.Time, d nvr.Detection) {
 	}
 	*o = object{
 		identity: identity{id: t.next, label: d.Label, first: now, beside: beside},
-		place:    t.next, state: newMotion(d.Box), still: now, met: o.met[:0],
+		place:    t.next, detection: i, state: newMotion(d.Box), still: now, met: o.met[:0],
 	}
 	t.next++
 	o.hit(now, d, t.cfg.StationaryAfter)
