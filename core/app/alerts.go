@@ -23,6 +23,8 @@ type arming struct {
 	bus   *bus.Bus
 	mode  atomic.Value // nvr.Mode
 	rules *rule.Set    // nil: none is configured
+	// silent says, by rule, what it asks for in vain.
+	silent map[string][]string
 	*event.Engine
 }
 
@@ -56,7 +58,9 @@ func (a *arming) Rules() []httpapi.AlertRule {
 	}
 	var out []httpapi.AlertRule
 	for _, r := range a.rules.Rules() {
-		out = append(out, alertRuleOf(r))
+		one := alertRuleOf(r)
+		one.Warnings = texts(a.silent[r.ID])
+		out = append(out, one)
 	}
 	return out
 }
@@ -66,7 +70,7 @@ func alertRuleOf(r rule.Rule) httpapi.AlertRule {
 	out := httpapi.AlertRule{
 		ID: r.ID, Source: "config", Severity: string(r.Severity), Cameras: texts(r.Cameras), Labels: texts(r.Labels), Zones: texts(r.Zones), Modes: texts(r.Modes),
 		Identities: texts(r.Identities), Schedule: make([]httpapi.RuleWindow, len(r.Schedule)), MinScore: r.MinScore,
-		MinDurationS: r.MinDuration.Seconds(), CooldownS: r.Cooldown.Seconds(),
+		MinDurationS: r.MinDuration.Seconds(), CooldownS: r.Cooldown.Seconds(), Warnings: []string{},
 	}
 	for i, w := range r.Schedule {
 		out.Schedule[i] = httpapi.RuleWindow{Days: make([]int, len(w.Days)), From: int(w.From / time.Minute), To: int(w.Until / time.Minute)}

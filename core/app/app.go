@@ -148,6 +148,7 @@ func (a *App) buildEvents() (err error) {
 	if a.ears, err = newEars(a.cfg, a.cameras, a.bus, a.detect.latest, a.log, a.metrics); err != nil {
 		return err
 	}
+	newTold(a.cfg, a.detect, a.ears).warn(a.arming, a.log)
 	a.switches = &switches{store: a.store, cameras: a.cameras, recording: a.record, detector: a.detect}
 	return nil
 }

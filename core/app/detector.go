@@ -76,27 +76,64 @@ func (d *detector) openPool(cfg *config.Config, log *slog.Logger, reg prometheus
 	if !cfg.Detect.Enabled {
 		return
 	}
+	if cfg.Detect.Model == "" {
+		d.openServed(cfg, log, reg)
+		return
+	}
 	model, state, err := openModel(cfg)
 	if err != nil {
-		d.state.State, d.state.Message = state, message(err)
-		d.state.Fix = "nightjar models pull " + cfg.Detect.Model
+		fix := "nightjar models pull " + cfg.Detect.Model
 		if state == "failed" {
-			d.state.Fix = "make build" // brings ONNX Runtime; a broken model's message names its own remedy
+			fix = "make build" // brings ONNX Runtime; a broken model's message names its own remedy
 		}
-		log.Warn("running on motion alone", "model", cfg.Detect.Model, "reason", d.state.Message, "fix", d.state.Fix)
+		d.without(state, err, fix, log)
 		return
 	}
 	if d.remote, err = remote(cfg, log); err != nil {
-		d.state.State, d.state.Message, d.state.Fix = "failed", message(err), "correct detect.remote"
-		log.Warn("running on motion alone", "server", cfg.Detect.Remote.URL, "reason", d.state.Message)
+		d.without("failed", err, "correct detect.remote", log)
 		return
 	}
+	d.usePool(cfg, model, log, reg)
+	log.Info("detector is ready", "model", model.Name, "layout", string(model.Layout), "width", model.Width, "height", model.Height,
+		"runtime", detect.RuntimeVersion())
+}
+
+// serverWait is how long a start waits for an inference server that alone knows the model.
+const serverWait = 5 * time.Second
+
+// openServed uses the model of an inference server without a local copy: frames are skipped while it does not answer. What the
+// model takes and gives only the server knows, so it must answer at the start.
+func (d *detector) openServed(cfg *config.Config, log *slog.Logger, reg prometheus.Registerer) {
+	client, err := remote(cfg, log)
+	if err != nil {
+		d.without("failed", err, "correct detect.remote", log)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), serverWait)
+	defer cancel()
+	model, err := detect.OpenRemoteModel(ctx, client, cfg.Detect.Remote.Labels)
+	if err != nil {
+		_ = client.Close() // nobody uses it
+		d.without("failed", err, "start the inference server, then Nightjar again; with detect.model set, a local model stands in", log)
+		return
+	}
+	d.remote = client
+	d.usePool(cfg, model, log, reg)
+	log.Info("detector is ready", "model", model.Name, "layout", string(model.Layout), "width", model.Width, "height", model.Height,
+		"server", client.URL())
+}
+
+func (d *detector) usePool(cfg *config.Config, model *detect.Model, log *slog.Logger, reg prometheus.Registerer) {
 	d.pool = detect.NewPool(model, detect.PoolConfig{
 		Workers: cfg.Detect.Workers, Batch: batchSize(cfg, model, log), BatchWait: cfg.Detect.BatchWait.D, Remote: d.remote,
 	}, log, reg)
 	d.state = httpapi.Detector{State: "ready", Model: model.Name}
-	log.Info("detector is ready", "model", model.Name, "layout", string(model.Layout), "width", model.Width, "height", model.Height,
-		"runtime", detect.RuntimeVersion())
+}
+
+// without says why nothing detects objects, once, and what to do.
+func (d *detector) without(state string, err error, fix string, log *slog.Logger) {
+	d.state.State, d.state.Message, d.state.Fix = state, message(err), fix
+	log.Warn("running on motion alone", "model", d.state.Model, "reason", d.state.Message, "fix", fix)
 }
 
 // remote returns the inference server of the configuration, nil where there is none. It connects when it is first asked.

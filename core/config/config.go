@@ -87,7 +87,7 @@ type Detect struct {
 }
 
 // Remote is an inference server that speaks KServe v2 over gRPC, such as Triton. While it does not answer, the local model does
-// its work; both must take and give the same.
+// its work; both must take and give the same. Without a local model (an empty detect.model) its frames are skipped.
 type Remote struct {
 	URL     string   `yaml:"url"`     // grpc://host:8001 or grpcs://host:8001; empty: none
 	Model   string   `yaml:"model"`   // its name there
@@ -95,6 +95,7 @@ type Remote struct {
 	CAFile  string   `yaml:"ca_file"` // of the server's certificate; empty: the system's
 	Token   Secret   `yaml:"token"`
 	Timeout Duration `yaml:"timeout"` // of one inference
+	Labels  string   `yaml:"labels"`  // file of class names, one per line, of a model that is only there; empty: COCO's
 }
 
 // Record is how recordings are cut, kept and synced.

@@ -86,20 +86,9 @@ func (c *Config) validateNotifiers(v *validator) {
 		for _, p := range route.Check(c.Route(id)) {
 			v.add(path+"."+p.Field, "%s", p.Message)
 		}
-		for i, cam := range n.Cameras {
-			if _, ok := c.Cameras[cam]; !ok {
-				v.add(fmt.Sprintf("%s.cameras[%d]", path, i), "there is no camera %s", cam)
-			}
-		}
-		for i, zone := range n.Zones {
-			if !c.hasZone(n.Cameras, zone) {
-				v.add(fmt.Sprintf("%s.zones[%d]", path, i), "no camera of this notifier has a zone %s", zone)
-			}
-		}
+		c.validateScope(v, path, "notifier", n.Cameras, n.Labels, n.Zones)
 		for i, rule := range n.Rules {
-			if _, ok := c.Rules[rule]; !ok {
-				v.add(fmt.Sprintf("%s.rules[%d]", path, i), "there is no rule %s", rule)
-			}
+			v.known(fmt.Sprintf("%s.rules[%d]", path, i), rule, c.RuleIDs(), "there is no rule", "rules")
 		}
 	}
 	c.validateQueue(v)

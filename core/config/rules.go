@@ -124,16 +124,7 @@ func (c *Config) validateRules(v *validator) {
 		if r.Severity != "" {
 			v.oneOf(path+".severity", r.Severity, "low", "normal", "high")
 		}
-		for i, cam := range r.Cameras {
-			if _, ok := c.Cameras[cam]; !ok {
-				v.add(fmt.Sprintf("%s.cameras[%d]", path, i), "there is no camera %s", cam)
-			}
-		}
-		for i, zone := range r.Zones {
-			if !c.hasZone(r.Cameras, zone) {
-				v.add(fmt.Sprintf("%s.zones[%d]", path, i), "no camera of this rule has a zone %s", zone)
-			}
-		}
+		c.validateScope(v, path, "rule", r.Cameras, r.Labels, r.Zones)
 		c.validateIdentities(v, path, r)
 		for i, m := range r.Modes {
 			v.oneOf(fmt.Sprintf("%s.modes[%d]", path, i), m, "home", "away", "night")
@@ -146,19 +137,6 @@ func (c *Config) validateRules(v *validator) {
 
 // RuleIDs returns the ids of the alert rules in order.
 func (c *Config) RuleIDs() []string { return slices.Sorted(maps.Keys(c.Rules)) }
-
-// hasZone reports whether one of the cameras, of all where none is named, has the zone.
-func (c *Config) hasZone(cameras []nvr.CameraID, zone string) bool {
-	for id, cam := range c.Cameras {
-		if len(cameras) > 0 && !slices.Contains(cameras, id) {
-			continue
-		}
-		if _, ok := cam.Zones[zone]; ok {
-			return true
-		}
-	}
-	return false
-}
 
 // Location returns the time zone that schedules are in.
 func (c *Config) Location() *time.Location {

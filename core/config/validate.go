@@ -168,8 +168,11 @@ func (c *Config) validateDetect(v *validator) {
 		}
 		v.within("detect.remote.timeout", r.Timeout.D.Seconds(), 0.05, 2.5) // the watchdog gives an answer 5 s, the fall-back included
 	}
-	if c.Detect.Enabled && c.Detect.Model == "" {
-		v.add("detect.model", "name a model (see `nightjar models list`), or set detect.enabled: false")
+	if c.Detect.Enabled && c.Detect.Model == "" && c.Detect.Remote.URL == "" {
+		v.add("detect.model", "name a model (see `nightjar models list`), or an inference server by detect.remote, or set detect.enabled: false")
+	}
+	if c.Detect.Remote.Labels != "" && c.Detect.Model != "" {
+		v.add("detect.remote.labels", "is for a model without a local copy; the local one, detect.model, has its names with it")
 	}
 }
 

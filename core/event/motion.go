@@ -62,7 +62,7 @@ func (w *watcher) tellMotion(ep *episode) {
 	switch {
 	case ep.event.ID == "" && ep.lastOn.Sub(ep.start) >= motionConfirm:
 		ep.event = nvr.Event{
-			ID: NewID(ep.start), Camera: w.camera, Kind: nvr.EventMotion, Label: "motion", Start: ep.start,
+			ID: NewID(ep.start), Camera: w.camera, Kind: nvr.EventMotion, Label: nvr.MotionLabel, Start: ep.start,
 		}
 		w.emitMotion(nvr.PhaseNew, ep)
 	case ep.event.ID == "":

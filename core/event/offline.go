@@ -8,9 +8,6 @@ import (
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
 
-// offlineLabel is the label of camera events.
-const offlineLabel = "offline"
-
 // absence is a camera that is away; event has an ID once it was away long enough to be one.
 type absence struct {
 	since time.Time // as the camera reports it
@@ -82,7 +79,7 @@ func (w *offlineWatch) announce() time.Duration {
 			next = min(next, wait)
 			continue
 		}
-		a.event = nvr.Event{ID: NewID(a.since), Camera: id, Kind: nvr.EventCamera, Label: offlineLabel, Start: a.since}
+		a.event = nvr.Event{ID: NewID(a.since), Camera: id, Kind: nvr.EventCamera, Label: nvr.OfflineLabel, Start: a.since}
 		w.emit(nvr.PhaseNew, a)
 	}
 	return next

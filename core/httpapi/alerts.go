@@ -30,6 +30,7 @@ type AlertRule struct {
 	MinScore     float32      `json:"min_score" doc:"0 to 1; 0: any"`
 	MinDurationS float64      `json:"min_duration_s" doc:"Seconds"`
 	CooldownS    float64      `json:"cooldown_s" doc:"Seconds, per camera"`
+	Warnings     []string     `json:"warnings" nullable:"false" doc:"What it asks for though no event can have it, as things are since the start: a sentence each"`
 }
 
 // RuleWindow is a time of day on days of the week, by the clock on the wall. One over midnight belongs to the day it begins on.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/nightjar-nvr/nightjar/core/nvr"
@@ -214,6 +216,13 @@ func (w *world) testUpload(anna FacePerson) {
 		if resp := w.upload(path, c.token, c.field, c.file, nil); resp.StatusCode != c.status || !strings.Contains(text(resp), c.says) {
 			t.Errorf("%s: %s", c.says, resp.Status)
 		}
+	}
+}
+
+// TestTooLargeIsASentence: whoever sends a film in place of a picture reads what to do.
+func TestTooLargeIsASentence(t *testing.T) {
+	if p := problemOf(fmt.Errorf("read body: %w", fiber.ErrRequestEntityTooLarge)); p.Status != 413 || !strings.Contains(p.Detail, "send a smaller file") {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -35,6 +35,8 @@ func problemOf(err error) problem {
 			status = 500
 		}
 		return problem{Type: "about:blank", Title: string(domain.Code), Status: status, Detail: domain.Message}
+	case errors.Is(err, fiber.ErrRequestEntityTooLarge):
+		return problem{Type: "about:blank", Title: string(nvr.CodeInvalid), Status: 413, Detail: "what was sent is larger than is taken here; send a smaller file"}
 	case errors.As(err, &fe):
 		return problem{Type: "about:blank", Title: "http", Status: fe.Code, Detail: fe.Message}
 	case errors.Is(err, context.DeadlineExceeded):

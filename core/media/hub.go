@@ -44,6 +44,8 @@ type ReaderOptions struct {
 	Batch time.Duration
 	// DropQueued empties the queue on overflow, for readers to whom fresh matters more than complete.
 	DropQueued bool
+	// MaxLag is how old, in stream time, a unit may be for Late to say that it is worth the work; 0: any age.
+	MaxLag time.Duration
 }
 
 // Subscribe adds a reader. The caller must Close it.
@@ -57,8 +59,9 @@ func (h *Hub) Subscribe(o ReaderOptions) *Reader {
 		r.signal()
 		return r
 	}
-	if o.Burst && len(h.gop) <= r.opts.Capacity {
+	if o.Burst && len(h.gop) > 0 && len(h.gop) <= r.opts.Capacity {
 		r.queue = append(r.queue, h.gop...)
+		r.burst = h.gop[len(h.gop)-1]
 		r.signal()
 	}
 	// Without a burst a picture reader must begin at a key frame.
@@ -147,6 +150,8 @@ type Reader struct {
 	skipping bool          // units are lost until the next key frame
 	closed   bool
 
+	burst   *AccessUnit  // the last of the burst
+	newest  atomic.Int64 // NTP of the last picture that was published, Unix ns
 	dropped atomic.Uint64
 }
 
@@ -155,6 +160,9 @@ func (r *Reader) push(u *AccessUnit) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	video := !u.End() && u.Desc.Tracks[u.Track].Video()
+	if video {
+		r.newest.Store(u.NTP.UnixNano())
+	}
 	if r.skipping {
 		switch {
 		case u.End(), video && u.Key, u.Desc.VideoTrack() < 0:
@@ -215,6 +223,15 @@ func (r *Reader) Read(ctx context.Context) ([]*AccessUnit, error) {
 		case <-r.wake:
 		}
 	}
+}
+
+// Late reports whether u, which Read returned, is more than MaxLag older than what is published now: whoever works on it works on
+// the past. What was there when the reader came, its burst, is never late. It is for the goroutine that reads.
+func (r *Reader) Late(u *AccessUnit) bool {
+	if r.opts.MaxLag <= 0 || r.newest.Load()-u.NTP.UnixNano() <= int64(r.opts.MaxLag) {
+		return false
+	}
+	return r.burst == nil || u.Desc != r.burst.Desc || u.NTP.After(r.burst.NTP)
 }
 
 // Dropped returns how many units this reader lost because it was slow.

@@ -15,6 +15,9 @@ import (
 // complainEvery damps the log line about pictures that cannot be decoded.
 const complainEvery = time.Minute
 
+// catchUp is how long decoding may be behind by more than Config.MaxLag.
+const catchUp = time.Second
+
 // ingest is the first half of the pipeline: it reads, decodes, picks frames and finds motion.
 type ingest struct {
 	*Camera
@@ -32,6 +35,13 @@ type ingest struct {
 	watched bool  // detection was switched on at the unit before
 	cur     *job  // being filled
 
+	late   func(*media.AccessUnit) bool // a unit is older than decoding may be behind
+	now    func() time.Time
+	since  time.Time // when units began to be late; zero: they are not
+	behind bool      // units are left out until a key picture that is not late
+	passed uint64    // units left out because of that
+	lost   uint64    // units that the figures tell, those that the reader lost included
+
 	complained time.Time
 	failures   int // since complained
 }
@@ -41,7 +51,9 @@ func newIngest(c *Camera, box *mailbox) (*ingest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch camera %s: %w", c.cfg.Camera, err)
 	}
-	return &ingest{Camera: c, box: box, motion: m, state: newCondition(c)}, nil
+	return &ingest{
+		Camera: c, box: box, motion: m, state: newCondition(c), late: func(*media.AccessUnit) bool { return false }, now: time.Now,
+	}, nil
 }
 
 func (in *ingest) close() {
@@ -51,9 +63,9 @@ func (in *ingest) close() {
 }
 
 func (in *ingest) run(ctx context.Context) error {
-	reader := in.stream.Subscribe(media.ReaderOptions{Capacity: readerUnits, Burst: true, DropQueued: true})
+	reader := in.stream.Subscribe(media.ReaderOptions{Capacity: readerUnits, Burst: true, DropQueued: true, MaxLag: in.cfg.MaxLag})
 	defer reader.Close()
-	var dropped uint64
+	in.late = reader.Late
 	for {
 		units, err := reader.Read(ctx)
 		if err != nil {
@@ -64,13 +76,19 @@ func (in *ingest) run(ctx context.Context) error {
 				return err
 			}
 		}
-		if d := reader.Dropped(); d != dropped {
-			in.meter.dropped.Add(float64(d - dropped))
-			dropped = d
-			in.state.lost()
-			in.stats.change(func(s *Stats) { s.Dropped = d })
-		}
+		in.countLost(reader.Dropped() + in.passed)
 	}
+}
+
+// countLost tells how many units were lost so far because decoding was slow.
+func (in *ingest) countLost(now uint64) {
+	if now == in.lost {
+		return
+	}
+	in.meter.dropped.Add(float64(now - in.lost))
+	in.lost = now
+	in.state.lost()
+	in.stats.change(func(s *Stats) { s.Dropped = now })
 }
 
 // unit decodes one access unit. Only ctx's end is an error: whatever the camera sends, the next unit is another chance.
@@ -87,7 +105,7 @@ func (in *ingest) unit(ctx context.Context, u *media.AccessUnit) error {
 	}
 	in.state.unit(u)
 	enabled := in.enabled.Load()
-	if !u.Key && (!enabled || in.needKey) {
+	if enabled && in.tooLate(u) || !u.Key && (!enabled || in.needKey) {
 		in.needKey = true
 		return nil
 	}
@@ -121,6 +139,24 @@ func (in *ingest) unit(ctx context.Context, u *media.AccessUnit) error {
 		in.cur = nil
 	}
 	return nil
+}
+
+// tooLate reports whether u is left out because decoding does not keep up: then everything is, up to a key picture that is
+// fresh. What came in one go, after the network had stalled, is caught up with.
+func (in *ingest) tooLate(u *media.AccessUnit) bool {
+	switch late := in.late(u); {
+	case !late:
+		in.since = time.Time{}
+		in.behind = in.behind && !u.Key
+	case in.since.IsZero():
+		in.since = in.now()
+	case in.now().Sub(in.since) >= catchUp:
+		in.behind = true
+	}
+	if in.behind {
+		in.passed++
+	}
+	return in.behind
 }
 
 // decode runs under a decoder slot.
@@ -191,7 +227,7 @@ func (in *ingest) endSession() {
 	if in.decoder != nil {
 		in.decoder.Close()
 	}
-	in.decoder, in.desc, in.started, in.needKey = nil, nil, false, false
+	in.decoder, in.desc, in.started, in.needKey, in.behind, in.since = nil, nil, false, false, false, time.Time{}
 	in.motion.Reset()
 }
 

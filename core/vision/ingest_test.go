@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nightjar-nvr/nightjar/core/media"
+	"github.com/nightjar-nvr/nightjar/core/media/decode"
 	"github.com/nightjar-nvr/nightjar/core/media/decode/footage"
 	"github.com/nightjar-nvr/nightjar/core/nvr"
 )
@@ -87,6 +88,109 @@ func TestIngestTellsWhatTheReaderLost(t *testing.T) {
 		hub.Publish(&c)
 	}
 	sink.wait(t, "lost units are told", func([]nvr.Observation) bool { return cam.Stats().Dropped > 0 })
+}
+
+// A camera that sends four times as fast as it can be decoded is never looked at with more than the lag that is allowed: what is
+// older is left out up to a key picture that is fresh, and counted. Only the queue bounded it before, to 16 s.
+func TestIngestBoundsItsLag(t *testing.T) {
+	clip := footage.Load(t, "counter_sub.mp4", 15)
+	gop := 1
+	for !clip[gop].Key {
+		gop++
+	}
+	const total = 15 * 120
+	hub := media.NewHub()
+	var newest time.Time
+	published := 0
+	publish := func(n int) {
+		for range n {
+			u := *clip[published%len(clip)]
+			lap := time.Duration(published/len(clip)) * time.Duration(len(clip)) * time.Second / 15
+			u.NTP, u.PTS = u.NTP.Add(lap), u.PTS+int64(lap.Seconds()*90000)
+			hub.Publish(&u)
+			published, newest = published+1, u.NTP
+		}
+	}
+	var first, last time.Time
+	var worst time.Duration
+	shown, jumps, burst := 0, 0, false
+	cam, err := New(Config{Camera: "door", FPS: 15, Frames: func(f *decode.Frame) { // a picture took as long as four come
+		worst = max(worst, newest.Sub(f.Time))
+		if shown++; !last.IsZero() && f.Time.Sub(last) > time.Second/2 {
+			jumps++
+		}
+		if first.IsZero() {
+			first = f.Time
+		}
+		if last = f.Time; published < total {
+			publish(4)
+		}
+	}}, hub, Shared{Decoders: make(chan struct{}, 1)}, newRecorder(), quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := newMailbox()
+	in, err := newIngest(cam, box)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.close()
+	defer in.close()
+	publish(gop) // the reader's burst, which is there to be caught up with
+	reader := hub.Subscribe(media.ReaderOptions{Capacity: readerUnits, Burst: true, DropQueued: true, MaxLag: cam.cfg.MaxLag})
+	defer reader.Close()
+	in.late, in.now = reader.Late, func() time.Time { return newest } // what is published comes as time goes by
+	publish(45)
+	for {
+		units, err := reader.Read(t.Context())
+		if err != nil {
+			break
+		}
+		feed(t, in, units...)
+		in.countLost(reader.Dropped() + in.passed)
+		switch {
+		case !first.Equal(footage.Start):
+			t.Fatalf("the burst is left out: the first picture is of %v", first.Sub(footage.Start))
+		case !burst:
+			burst, worst = true, 0 // what the burst had in it may be older
+		}
+		if published < total {
+			publish(1)
+		} else {
+			hub.Close()
+		}
+	}
+	if worst > maxLag+catchUp || worst < maxLag {
+		t.Errorf("a picture was looked at %v late", worst)
+	}
+	if behind := newest.Sub(last); jumps < 5 || shown < 100 || behind > 10*time.Second {
+		t.Errorf("%d pictures with %d jumps, the last %v before the end", shown, jumps, behind)
+	}
+	if lost, want := cam.Stats().Dropped, published-shown; lost == 0 || int(lost) != want { //nolint:gosec // a few thousand
+		t.Errorf("%d lost by the figures, %d were not shown", lost, want)
+	}
+}
+
+// What comes in one go after the network stalled is decoded, every picture of it: that is not what being slow means.
+func TestIngestCatchesUpAfterAStall(t *testing.T) {
+	in := newTestIngest(t)
+	hub := media.NewHub()
+	reader := hub.Subscribe(media.ReaderOptions{Capacity: readerUnits, DropQueued: true, MaxLag: in.cfg.MaxLag})
+	defer reader.Close()
+	stands := time.Now()
+	in.late, in.now = reader.Late, func() time.Time { return stands }
+	units := footage.Load(t, "counter_sub.mp4", 15)[:90]
+	for _, u := range units {
+		hub.Publish(u)
+	}
+	got, err := reader.Read(t.Context())
+	if err != nil || len(got) != len(units) || !reader.Late(got[0]) || reader.Late(got[89]) {
+		t.Fatalf("%d units, %v", len(got), err)
+	}
+	feed(t, in, got...)
+	if in.countLost(reader.Dropped() + in.passed); in.Stats().Dropped != 0 || in.Stats().Skipped != 29 {
+		t.Errorf("%+v", in.Stats())
+	}
 }
 
 // After units were left out nothing is decoded until the next key frame; pictures from broken references are never shown.

@@ -53,6 +53,7 @@ type Config struct {
 	Motion     motion.Config
 	MotionOff  time.Duration    // quiet time after which motion has ended; 3 s
 	MaxSide    int              // longest side of the analysed picture in pixels; 1280
+	MaxLag     time.Duration    // stream time by which decoding may be behind for more than 1 s before it goes on at the next key picture; 2 s
 	Disabled   bool             // start with detection switched off
 	Hardware   *decode.Hardware // that decodes, while it can; nil: the processor
 	// Frames, if set, is shown each decoded picture, in the goroutine that decodes: it must be quick and keep nothing.
@@ -83,6 +84,7 @@ const (
 	detectDeadline = 2 * time.Second // for a place in the detector's queue; then the frame is skipped
 	idleAfter      = 5 * time.Second // without a frame: what was tracked has ended
 	stillEvery     = time.Second
+	maxLag         = 2 * time.Second
 	// readerUnits is one group of pictures of a camera with 30 frames per second and a key frame every 8 s.
 	readerUnits = 240
 )
@@ -114,6 +116,9 @@ func New(cfg Config, hub stream, shared Shared, sink Sink, log *slog.Logger) (*C
 	}
 	if cfg.MaxSide == 0 {
 		cfg.MaxSide = 1280
+	}
+	if cfg.MaxLag == 0 {
+		cfg.MaxLag = maxLag
 	}
 	if cfg.FPS < 0.1 || cfg.FPS > 60 || cfg.MotionOff < 0 || cfg.MaxSide < 64 {
 		return nil, fmt.Errorf("vision of camera %s: fps %v must be 0.1 to 60, motion off delay %v not negative, longest side %d at least 64",

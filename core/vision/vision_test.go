@@ -407,7 +407,7 @@ func TestPipelineSurvivesGarbage(t *testing.T) {
 func TestDetectorAwayKeepsMotion(t *testing.T) {
 	idle := detect.NewPool(openModel(t, "yolox_nano.onnx"), detect.PoolConfig{}, quiet(), nil) // Run is not called
 	units := footage.Load(t, "parking_sub.mp4", 15)
-	r := newRig(t, Config{}, idle)
+	r := newRig(t, Config{MaxLag: time.Hour}, idle)
 	for _, u := range units[:200] {
 		r.hub.Publish(u)
 	}

@@ -30,7 +30,7 @@ func TestIdentityIsWaitedFor(t *testing.T) {
 		{[]string{"Ben"}, nvr.Identity{}, false, "nobody was recognised yet"},
 	} {
 		r := strict()
-		r.Identities = c.asked
+		r.Identities, r.Cooldown = c.asked, 0
 		f := facts()
 		f.Identity = c.is
 		v := set(t, r).Explain(f)[0]

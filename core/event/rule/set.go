@@ -15,19 +15,14 @@ type Set struct {
 	zone  *time.Location
 	rules []Rule
 
-	mu   sync.Mutex
-	last map[lastKey]told
+	mu    sync.Mutex
+	past  map[pastKey]*history
+	since time.Time // of the first event that was judged: alerts before it are not known
 }
 
-type lastKey struct {
+type pastKey struct {
 	rule   string
 	camera nvr.CameraID
-}
-
-// told is the last alert of a rule on a camera.
-type told struct {
-	event string
-	at    time.Time
 }
 
 // NewSet checks the rules; zone is what schedules are in.
@@ -42,7 +37,7 @@ func NewSet(rules []Rule, zone *time.Location) (*Set, error) {
 		}
 		seen[r.ID] = true
 	}
-	return &Set{zone: zone, rules: slices.Clone(rules), last: make(map[lastKey]told)}, nil
+	return &Set{zone: zone, rules: slices.Clone(rules), past: make(map[pastKey]*history)}, nil
 }
 
 // Due reports whether f has lasted long enough to be an alert of a rule with a least duration that has not alerted on it yet.
@@ -50,20 +45,20 @@ func (s *Set) Due(f Facts) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.rules, func(r Rule) bool {
-		return r.MinDuration > 0 && !slices.Contains(f.Alerted, r.ID) && s.judge(&r, f).Alert
+		return r.MinDuration > 0 && !slices.Contains(f.Alerted, r.ID) && s.judge(&r, f, false).Alert
 	})
 }
 
 // Rules returns the rules in order.
 func (s *Set) Rules() []Rule { return slices.Clone(s.rules) }
 
-// Explain returns what each rule says of f, and changes nothing.
+// Explain returns what each rule says of f, also long after, and changes nothing. Alerts since do not count.
 func (s *Set) Explain(f Facts) []nvr.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]nvr.Verdict, 0, len(s.rules))
 	for i := range s.rules {
-		out = append(out, s.judge(&s.rules[i], f))
+		out = append(out, s.judge(&s.rules[i], f, true))
 	}
 	return out
 }
@@ -73,24 +68,39 @@ func (s *Set) Explain(f Facts) []nvr.Verdict {
 func (s *Set) Alert(f Facts) []nvr.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.since.IsZero() || f.Now.Before(s.since) {
+		s.since = f.Now
+	}
 	var out []nvr.Verdict
 	for i := range s.rules {
-		v := s.judge(&s.rules[i], f)
+		v := s.judge(&s.rules[i], f, false)
 		if !v.Alert {
 			continue
 		}
-		key := lastKey{v.Rule, f.Camera}
-		if s.last[key].event != f.EventID && !slices.Contains(f.Alerted, v.Rule) {
-			s.last[key] = told{event: f.EventID, at: f.Now}
-		}
+		s.note(&s.rules[i], f)
 		out = append(out, v)
 	}
 	slices.SortStableFunc(out, func(a, b nvr.Verdict) int { return b.Severity.Rank() - a.Severity.Rank() })
 	return out
 }
 
-// judge evaluates every condition, also behind one that does not hold: the explanation names them all.
-func (s *Set) judge(r *Rule, f Facts) nvr.Verdict {
+// note starts the cool-down of a rule by an event that it had not alerted on yet.
+func (s *Set) note(r *Rule, f Facts) {
+	key := pastKey{r.ID, f.Camera}
+	h := s.past[key]
+	if r.Cooldown == 0 || slices.Contains(f.Alerted, r.ID) || h.has(f.EventID) {
+		return
+	}
+	if h == nil {
+		h = &history{}
+		s.past[key] = h
+	}
+	h.note(f.EventID, f.Now)
+}
+
+// judge evaluates every condition, also behind one that does not hold: the explanation names them all. later says that f is
+// what was known then, and not what is new.
+func (s *Set) judge(r *Rule, f Facts, later bool) nvr.Verdict {
 	v := nvr.Verdict{Rule: r.ID, Severity: r.Severity, Alert: true}
 	check := func(name string, asked, holds bool, format string, args ...any) {
 		if !asked {
@@ -117,33 +127,58 @@ func (s *Set) judge(r *Rule, f Facts) nvr.Verdict {
 	start := f.Start.In(s.zone)
 	timely := slices.ContainsFunc(r.Schedule, func(w Window) bool { return w.holds(start) })
 	check("schedule", len(r.Schedule) > 0, timely, "it began on %s, which %s in the schedule.", start.Format("Monday 15:04"), is(timely))
-	check("score", r.MinScore > 0, f.Score >= r.MinScore, "its best score is %.2f, and at least %.2f is asked for.", f.Score, r.MinScore)
+	check("score", r.MinScore > 0, f.Score >= r.MinScore, "its best score is %s, and at least %.2f is asked for.", scoreText(f.Score, r.MinScore), r.MinScore)
 	lasted := f.Now.Sub(f.Start)
-	check("duration", r.MinDuration > 0, lasted >= r.MinDuration, "it has lasted %v, and at least %v is asked for.", lasted.Round(time.Second), r.MinDuration)
-	last, ago := s.last[lastKey{r.ID, f.Camera}], time.Duration(0)
-	if slices.Contains(f.Alerted, r.ID) { // though others may have been alerts since
-		last = told{event: f.EventID}
-	}
-	rested := last.event == "" || last.event == f.EventID
-	if !rested {
-		ago = f.Now.Sub(last.at)
-		rested = ago >= r.Cooldown || ago < 0 // a clock that was set back must not silence a rule
-	}
-	check("cooldown", r.Cooldown > 0, rested, "%s, and the cool-down is %v.", lastAlert(last, f, ago), r.Cooldown)
+	check("duration", r.MinDuration > 0, lasted >= r.MinDuration, "it has lasted %v, and at least %v is asked for.", span(lasted), r.MinDuration)
+	rested, why := s.rested(r, f, later)
+	check("cooldown", r.Cooldown > 0, rested, "%s, and the cool-down is %v.", why, r.Cooldown)
 	return v
 }
 
-func lastAlert(last told, f Facts, ago time.Duration) string {
-	switch last.event {
-	case "":
-		return "it is the rule's first alert here"
-	case f.EventID:
-		return "the rule alerted on this event already"
+// rested reports whether the cool-down of the rule's last alert was over, and says when that was.
+func (s *Set) rested(r *Rule, f Facts, later bool) (bool, string) {
+	h := s.past[pastKey{r.ID, f.Camera}]
+	if slices.Contains(f.Alerted, r.ID) || h.has(f.EventID) {
+		return true, "the rule alerted on this event already"
 	}
-	if ago < 0 {
-		return "the rule's last alert here came after it, and earlier ones are not remembered"
+	last := h.newest()
+	if later {
+		last = h.asOf(f.Now)
 	}
-	return fmt.Sprintf("the rule's last alert here was %v before", ago.Round(time.Second))
+	if last.event == "" || f.Now.Sub(last.at) >= r.Cooldown || f.Now.Before(last.at) {
+		if h.soonAfter(f.Now).event != "" {
+			return false, "the rule alerted on another event here just as it ended"
+		}
+	}
+	switch {
+	case last.event != "":
+	case later && (s.since.IsZero() || f.Now.Before(s.since) || h != nil && h.lost):
+		return false, "the rule did not alert on it; which alerts came before is not remembered any more"
+	default:
+		return true, "it is the rule's first alert here"
+	}
+	ago := f.Now.Sub(last.at)
+	if ago < 0 { // a clock that was set back must not silence a rule
+		return true, "the clock was set back since the rule's last alert here"
+	}
+	return ago >= r.Cooldown, fmt.Sprintf("the rule's last alert here was %v before", span(ago))
+}
+
+// span is a time for a sentence. It is never rounded up: what is missing to a limit must not read as if it were reached.
+func span(d time.Duration) time.Duration {
+	if d < time.Minute {
+		return d.Truncate(100 * time.Millisecond)
+	}
+	return d.Truncate(time.Second)
+}
+
+// scoreText is a score for a sentence, exact enough to see that it is below the least.
+func scoreText(score, least float32) string {
+	text := fmt.Sprintf("%.2f", score)
+	if score < least && text == fmt.Sprintf("%.2f", least) {
+		return fmt.Sprintf("%.4f", score)
+	}
+	return text
 }
 
 func list[T ~string](items []T) string {

@@ -2,6 +2,7 @@ package face
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/jpeg" // so that the size is known before OpenCV sees the file
@@ -83,9 +84,13 @@ func Decode(file []byte) (gocv.Mat, error) {
 	invalid := func(err error, why string) error {
 		return &nvr.Error{Code: nvr.CodeInvalid, Err: err, Message: "the picture cannot be used: " + why}
 	}
-	cfg, _, err := image.DecodeConfig(bytes.NewReader(file))
-	if err != nil {
+	const damaged = "the file is damaged, or only a part of it came"
+	cfg, format, err := image.DecodeConfig(bytes.NewReader(file))
+	switch {
+	case errors.Is(err, image.ErrFormat), err == nil && format != "jpeg" && format != "png":
 		return gocv.Mat{}, invalid(err, "it is neither a JPEG nor a PNG file")
+	case err != nil, format == "jpeg" && !wholeJPEG(file):
+		return gocv.Mat{}, invalid(err, damaged)
 	}
 	if cfg.Width*cfg.Height > maxPixels || cfg.Width < minSide || cfg.Height < minSide {
 		return gocv.Mat{}, invalid(nil, fmt.Sprintf("it has %dx%d pixels; at least %dx%d and at most %.0f million are needed",
@@ -94,7 +99,33 @@ func Decode(file []byte) (gocv.Mat, error) {
 	m, err := gocv.IMDecode(file, gocv.IMReadColor)
 	if err != nil || m.Empty() {
 		m.Close()
-		return gocv.Mat{}, invalid(err, "the file is damaged")
+		return gocv.Mat{}, invalid(err, damaged)
 	}
 	return m, nil
+}
+
+// wholeJPEG reports whether a JPEG file reaches its end: OpenCV fills what is missing with grey and says nothing. It follows the
+// markers of ITU-T T.81, annex B; what comes behind the end, as some telephones write it, does not matter.
+func wholeJPEG(file []byte) bool {
+	const end, restart0, restart7, none = 0xd9, 0xd0, 0xd7, 0x01
+	for i := 2; ; { // behind the start of the picture
+		next := bytes.IndexByte(file[i:], 0xff)
+		if next < 0 || i+next+1 >= len(file) {
+			return false
+		}
+		i += next + 1
+		switch m := file[i]; {
+		case m == end:
+			return true
+		case m == 0xff: // a filler: the marker is behind it
+		case m == 0 || m == none || m >= restart0 && m <= restart7: // within the coded picture
+			i++
+		case i+2 >= len(file):
+			return false
+		default:
+			if i += 1 + int(file[i+1])<<8 + int(file[i+2]); i >= len(file) {
+				return false
+			}
+		}
+	}
 }

@@ -115,6 +115,7 @@ type run struct {
 	picked     chan time.Time // of the last picture shown
 	seen       chan struct{}  // holds a token while no frame is under way
 	last       decode.Frame
+	looked     time.Time // of the last frame that Options.Frame got
 	tracks     tracks
 	length     time.Duration
 	moving     int
@@ -122,7 +123,7 @@ type run struct {
 
 // Subscribe gives the pipeline a reader that never loses a unit.
 func (r *run) Subscribe(o media.ReaderOptions) *media.Reader {
-	o.Capacity, o.DropQueued = 1<<30, false
+	o.Capacity, o.DropQueued, o.MaxLag = 1<<30, false, 0
 	defer close(r.subscribed)
 	return r.hub.Subscribe(o)
 }
@@ -188,7 +189,8 @@ func (r *run) show(f *decode.Frame) {
 // Observe runs in the analysing goroutine.
 func (r *run) Observe(o nvr.Observation) {
 	r.tracks.observe(o)
-	if r.opts.Frame != nil && r.last.Time.Equal(o.Time) {
+	if r.opts.Frame != nil && r.last.Time.Equal(o.Time) && !r.looked.Equal(o.Time) { // the last word of a session has the time of its last frame
+		r.looked = o.Time
 		if err := r.opts.Frame(&r.last, o); err != nil {
 			r.cancel(err)
 		}
