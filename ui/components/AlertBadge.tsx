@@ -9,13 +9,13 @@ const looks: Record<AlertSeverity, { icon: LucideIcon; className: string }> = {
   low: { icon: Bell, className: "border-info/50 bg-[#14283f] text-[#9cc8ff]" },
 };
 
-/** How much an alert matters: symbol, word and colour each say it. Opaque, so that it can lie over a picture. */
-export function AlertBadge({ severity, className }: { severity: AlertSeverity; className?: string }) {
+/** How much an alert matters: symbol, word and colour each say it; `compact` leaves the word to who hears it. Opaque, so that it can lie over a picture. */
+export function AlertBadge({ severity, compact = false, className }: { severity: AlertSeverity; compact?: boolean; className?: string }) {
   const look = looks[severity] ?? looks.normal;
   return (
-    <span data-slot="badge" data-testid="alert-badge" data-severity={severity} className={cn("inline-flex h-5 items-center gap-1 whitespace-nowrap rounded-sm border px-1.5 text-2xs font-semibold", look.className, className)}>
+    <span data-slot="badge" data-testid="alert-badge" data-severity={severity} title={compact ? severityName(severity) : undefined} className={cn("inline-flex h-5 items-center gap-1 whitespace-nowrap rounded-sm border text-2xs font-semibold", compact ? "px-1" : "px-1.5", look.className, className)}>
       <look.icon className="size-3" aria-hidden />
-      {severityName(severity)}
+      <span className={compact ? "sr-only" : undefined}>{severityName(severity)}</span>
     </span>
   );
 }

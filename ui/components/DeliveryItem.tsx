@@ -7,7 +7,7 @@ import { Button } from "@/components/ui/button";
 import { useToasts } from "@/hooks/use-toasts";
 import { sentence } from "@/lib/api/errors";
 import type { Delivery, Tried } from "@/lib/api/plugin-types";
-import { canRetry, deliverySentence, deliveryState, isDead, outcomeOf, phaseName, whole } from "@/lib/notify";
+import { canRetry, deliverySentence, deliveryState, deliveryText, isDead, outcomeOf, whole } from "@/lib/notify";
 import { acknowledge, retryDelivery } from "@/lib/queries/deliveries";
 import { duration } from "@/lib/time/duration";
 import { dateTime } from "@/lib/time/zone";
@@ -17,13 +17,15 @@ interface DeliveryItemProps {
   admin: boolean;
   /** another delivery of the same event offers it already */
   acknowledgeElsewhere?: boolean;
-  /** what it is about, where that is not said around it */
+  /** what it is about, as a heading */
   about?: ReactNode;
+  /** what it is about and where, as a part of a sentence; not where a heading says it */
+  tells?: string;
   children?: ReactNode;
 }
 
 /** One delivery: to whom, how it went, and what can be done about it. */
-export function DeliveryItem({ delivery: d, admin, acknowledgeElsewhere = false, about, children }: DeliveryItemProps) {
+export function DeliveryItem({ delivery: d, admin, acknowledgeElsewhere = false, about, tells, children }: DeliveryItemProps) {
   const { name, look } = deliveryState(d);
   const text = deliverySentence(d);
   return (
@@ -39,9 +41,7 @@ export function DeliveryItem({ delivery: d, admin, acknowledgeElsewhere = false,
         </span>
       </div>
       <p className={isDead(d) ? "mt-0.5" : "mt-0.5 text-muted"}>
-        {phaseName(d.phase)}
-        {d.route && d.route !== d.notifier && ` · route ${d.route}`}
-        {d.level > 0 && ` · escalated${d.level > 1 ? ` ${d.level} times` : ""}`}. {text}
+        {deliveryText(d, tells)} {text}
         {d.state === "pending" && d.next_at > 0 && ` Next try ${dateTime(d.next_at)}.`}
         {d.seen.at > 0 && ` Acknowledged ${dateTime(d.seen.at)}${d.seen.by ? ` by ${d.seen.by}` : ""}.`}
       </p>

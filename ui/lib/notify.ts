@@ -1,4 +1,5 @@
 // What plugins, notifiers, routes and deliveries say, in words.
+import { severityName } from "./alerts";
 import { whole } from "./api/errors";
 import { labelName } from "./format";
 import { duration } from "./time/duration";
@@ -66,8 +67,19 @@ export function deliverySentence(d: Pick<Delivery, "state" | "hold" | "reason" |
   return d.members > 0 ? `Tells ${d.members} more.` : "";
 }
 
-const phases: Record<Delivery["phase"], string> = { new: "It began", update: "It changed", end: "It ended" };
-export const phaseName = (phase: Delivery["phase"]): string => phases[phase] ?? labelName(phase);
+const phases: Record<Delivery["phase"], string> = { new: "as it began", update: "when it changed", end: "when it ended" };
+
+/** "Person on Front door, as it began · high alert · route Night": what a delivery tells, and why. `about` is what and where. */
+export function deliveryText(d: Pick<Delivery, "phase" | "severity" | "route" | "notifier" | "level">, about = ""): string {
+  const phase = phases[d.phase] ?? labelName(d.phase);
+  const parts = [
+    about ? `${about}, ${phase}` : phase.charAt(0).toUpperCase() + phase.slice(1),
+    d.severity ? severityName(d.severity).toLowerCase() : "",
+    d.route && d.route !== d.notifier ? `route ${d.route}` : "",
+    d.level > 0 ? `escalated${d.level > 1 ? ` ${d.level} times` : ""}` : "",
+  ];
+  return `${parts.filter(Boolean).join(" · ")}.`;
+}
 
 const outcomes: Record<string, { name: string; look: Look }> = {
   delivered: { name: "Told", look: "live" },

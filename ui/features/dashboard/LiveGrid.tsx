@@ -30,7 +30,7 @@ export function LiveGrid() {
   const cameras = useBootstrap().data?.cameras;
   const router = useRouter();
   const box = useRef<HTMLDivElement>(null);
-  const [width, height] = useSize(box);
+  const [width, height] = useSize(box, cameras?.length);
   const phone = useMedia("(max-width: 56rem)");
   const { columns, setColumns } = useDashboardPrefs();
   useEffect(() => void useDashboardPrefs.persist.rehydrate(), []);

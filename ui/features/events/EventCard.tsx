@@ -32,14 +32,14 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
   const alert = alertOf(event);
   const zones = zoneNames(event);
   return (
-    <li className="group relative overflow-hidden border-line bg-surface [contain-intrinsic-size:auto_220px] [content-visibility:auto] max-sm:border-b max-sm:[contain-intrinsic-size:auto_88px] sm:rounded-md sm:border" data-testid="event" data-event-id={event.id}>
+    <li className="group relative overflow-hidden border-line bg-surface [contain-intrinsic-size:auto_222px] [content-visibility:auto] max-sm:border-b max-sm:[contain-intrinsic-size:auto_88px] sm:rounded-md sm:border" data-testid="event" data-event-id={event.id}>
       <Link ref={link} href={eventHref(event)} prefetch={false} className="block outline-offset-[-2px] max-sm:flex max-sm:gap-3 max-sm:p-3">
         <span className="relative block shrink-0">
           <EventThumb event={event} className="aspect-video w-full rounded-none max-sm:w-28 max-sm:rounded-sm" />
           <span aria-hidden className="absolute inset-0 hidden place-items-center bg-black/35 group-hover:grid">
             <Play className="size-7 fill-white text-white" />
           </span>
-          {alert && <AlertBadge severity={alert} className="absolute left-1.5 top-1.5 max-sm:hidden" />}
+          {alert && <AlertBadge severity={alert} className="absolute left-1.5 top-1.5 max-sm:left-1 max-sm:top-1" />}
           <IdentityBadge event={event} className="absolute bottom-1.5 left-1.5 max-w-[calc(100%-12px)] max-sm:hidden" />
         </span>
         <span className="relative block min-w-0 flex-1 sm:px-3 sm:py-2">
@@ -50,22 +50,14 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
             <span className="min-w-0 truncate">{eventTitle(event)}</span>
             {score && <span className="ml-auto text-xs font-normal text-muted max-sm:mr-9">{score}</span>}
           </span>
-          <span className="mt-0.5 flex items-center justify-between gap-2 text-xs text-muted">
-            <span className="truncate">
-              {cameraName}
-              {zones && ` · ${zones}`}
-            </span>
-            <span className="shrink-0 max-sm:hidden">
-              <When event={event} />
-            </span>
-            <IdentityBadge event={event} className="shrink-0 sm:hidden" />
+          <span className="mt-0.5 block truncate text-xs text-muted max-sm:pr-9">
+            {cameraName}
+            {zones && ` · ${zones}`}
           </span>
-          <span className="mt-0.5 flex items-center gap-2 text-xs text-muted sm:hidden">
-            <span className="min-w-0 truncate">
-              <When event={event} />
-            </span>
-            {alert && <AlertBadge severity={alert} className="ml-auto shrink-0" />}
+          <span className="mt-0.5 block truncate text-xs text-muted">
+            {clock(Date.parse(event.start))} · {event.end ? eventLength(event, 0) : <Ongoing event={event} />}
           </span>
+          <IdentityBadge event={event} className="mt-1 sm:hidden" />
         </span>
       </Link>
       <button
@@ -77,13 +69,5 @@ export function EventCard({ event, cameraName, focused, onOpen }: EventCardProps
         <Expand className="size-4" aria-hidden />
       </button>
     </li>
-  );
-}
-
-function When({ event }: { event: NvrEvent }) {
-  return (
-    <>
-      {clock(Date.parse(event.start))} · {event.end ? eventLength(event, 0) : <Ongoing event={event} />}
-    </>
   );
 }

@@ -36,25 +36,32 @@ interface EventDialogProps {
 export function EventDialog({ event, cameraName, onClose, onMove, hasNewer, hasOlder }: EventDialogProps) {
   const [why, setWhy] = useState(false);
   const [traced, setTraced] = useState(true);
+  const step = (name: string, by: 1 | -1, there: boolean, icon: ReactNode) => (
+    // One that is disabled would lose the focus, and with it the arrow keys.
+    <Button size="icon" variant="ghost" aria-label={name} aria-disabled={!there} className="aria-disabled:opacity-45" onClick={() => there && onMove(by)}>
+      {icon}
+    </Button>
+  );
   return (
-    <Dialog open={event !== undefined} onOpenChange={(open) => !open && onClose()} title={event ? `${eventTitle(event)} · ${cameraName}` : ""} className="sm:max-w-4xl">
-      {event && (
-        <div
-          onKeyDown={(key) => {
-            if (key.key === "ArrowLeft" && hasNewer) onMove(-1);
-            if (key.key === "ArrowRight" && hasOlder) onMove(1);
-          }}
-        >
-          <Content key={event.id} listed={event} why={why} setWhy={setWhy} traced={traced} setTraced={setTraced}>
-            <Button size="icon" aria-label="Newer event" disabled={!hasNewer} onClick={() => onMove(-1)}>
-              <ChevronLeft aria-hidden />
-            </Button>
-            <Button size="icon" aria-label="Older event" disabled={!hasOlder} onClick={() => onMove(1)}>
-              <ChevronRight aria-hidden />
-            </Button>
-          </Content>
-        </div>
-      )}
+    <Dialog
+      open={event !== undefined}
+      onOpenChange={(open) => !open && onClose()}
+      title={event ? `${eventTitle(event)} · ${cameraName}` : ""}
+      actions={
+        (hasNewer || hasOlder) && (
+          <span className="flex">
+            {step("Newer event", -1, hasNewer, <ChevronLeft aria-hidden />)}
+            {step("Older event", 1, hasOlder, <ChevronRight aria-hidden />)}
+          </span>
+        )
+      }
+      onKeyDown={({ key }) => {
+        if (key === "ArrowLeft" && hasNewer) onMove(-1);
+        if (key === "ArrowRight" && hasOlder) onMove(1);
+      }}
+      className="sm:max-w-4xl"
+    >
+      {event && <Content key={event.id} listed={event} why={why} setWhy={setWhy} traced={traced} setTraced={setTraced} />}
     </Dialog>
   );
 }
@@ -65,10 +72,9 @@ interface ContentProps {
   setWhy: (open: boolean) => void;
   traced: boolean;
   setTraced: (traced: boolean) => void;
-  children: ReactNode;
 }
 
-function Content({ listed, why, setWhy, traced, setTraced, children }: ContentProps) {
+function Content({ listed, why, setWhy, traced, setTraced }: ContentProps) {
   // The list leaves the path out; until it is here, what the list knows is shown.
   const whole = useQuery(eventQuery(listed)).data;
   const event = { ...listed, ...(whole && whole.revision >= listed.revision ? whole : {}) };
@@ -103,7 +109,6 @@ function Content({ listed, why, setWhy, traced, setTraced, children }: ContentPr
             <span className="max-sm:sr-only">Picture</span>
           </a>
         )}
-        <span className="ml-auto flex gap-2 max-sm:gap-1.5">{children}</span>
       </div>
       {judged && why && <WhyPanel id={id} event={event} />}
       <EventNotifications event={event} />

@@ -1,4 +1,4 @@
-import { act, screen, waitFor, within } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { http, HttpResponse } from "msw";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -68,6 +68,70 @@ describe("EventList", () => {
     expect(within(screen.getAllByTestId("event")[0]!).getByText("99 %")).toBeTruthy();
   });
 
+  it("does not move under the pointer or the focus: new events wait behind a button", async () => {
+    const { client } = renderPage(<EventList />);
+    const ids = () => screen.getAllByTestId("event").map((c) => c.dataset.eventId);
+    const [first] = await cards();
+    await userEvent.hover(first!);
+    act(() => putEvent(client, mockEvent({ id: "n1", start: "2026-01-31T11:30:00.000Z" })));
+    act(() => putEvent(client, mockEvent({ id: "n2", start: "2026-01-31T11:31:00.000Z" })));
+    act(() => putEvent(client, mockEvent({ id: "a", revision: 3, top_score: 0.99 })));
+    expect(await screen.findByRole("button", { name: "2 new events" })).toBeTruthy();
+    expect(ids()).toEqual(["a", "b"]);
+    expect(within(first!).getByText("99 %")).toBeTruthy(); // what is listed still changes
+    await userEvent.click(screen.getByRole("button", { name: "2 new events" }));
+    expect(ids()).toEqual(["n2", "n1", "a", "b"]);
+    expect(screen.queryByRole("button", { name: /new event/ })).toBeNull();
+
+    act(() => within(first!).getByRole("link").focus());
+    act(() => putEvent(client, mockEvent({ id: "n3", start: "2026-01-31T11:32:00.000Z" })));
+    expect(await screen.findByRole("button", { name: "1 new event" })).toBeTruthy();
+    expect(ids()).toEqual(["n2", "n1", "a", "b"]);
+    act(() => within(first!).getByRole("link").blur());
+    expect(ids()).toEqual(["n3", "n2", "n1", "a", "b"]);
+  });
+
+  it("inserts nothing above what is scrolled into sight, and does so at the top again", async () => {
+    const { client } = renderPage(
+      <main>
+        <EventList />
+      </main>,
+    );
+    await cards();
+    const main = screen.getByRole("main");
+    main.scrollTop = 300;
+    fireEvent.scroll(main);
+    act(() => putEvent(client, mockEvent({ id: "new", start: "2026-01-31T11:30:00.000Z" })));
+    await screen.findByRole("button", { name: "1 new event" });
+    act(() => putEvent(client, mockEvent({ id: "older", start: hour(2) })));
+    await waitFor(() => expect(screen.getAllByTestId("event").map((c) => c.dataset.eventId)).toEqual(["a", "b", "older"]));
+    main.scrollTop = 0;
+    fireEvent.scroll(main);
+    expect(screen.getAllByTestId("event").map((c) => c.dataset.eventId)).toEqual(["new", "a", "b", "older"]);
+  });
+
+  it("names an event anew that is long over, in the list and where it is open", async () => {
+    pages = [{ items: [mockEvent({ id: "a", identity: { state: "known", person_id: "p1", name: "Anna", similarity: 0.9 } })] }];
+    const { client } = renderPage(<EventList />);
+    await cards();
+    await userEvent.click(screen.getByRole("button", { name: /^Details of Anna/ }));
+    await screen.findByRole("dialog");
+    pages = [{ items: [mockEvent({ id: "a", revision: 3, identity: { state: "known", person_id: "p1", name: "Mila", similarity: 0.9 } })] }];
+    act(() => putEvent(client, pages[0]!.items[0]!));
+    expect(await within(screen.getByRole("dialog")).findByText("Mila · Person · Front door")).toBeTruthy();
+    expect(await within(screen.getByRole("dialog")).findByRole("link", { name: "Mila" })).toBeTruthy();
+    expect(screen.getByTestId("event").textContent).toContain("Mila · 90 % alike");
+  });
+
+  it("names the event of a link anew, too", async () => {
+    navigation.search = "event=b";
+    pages = [{ items: [mockEvent({ id: "a" })] }, { items: [mockEvent({ id: "b", identity: { state: "known", name: "Anna" } })] }];
+    const { client } = renderPage(<EventList />);
+    expect(await screen.findByText("Anna · Person · Front door")).toBeTruthy();
+    act(() => putEvent(client, mockEvent({ id: "b", revision: 3, identity: { state: "known", name: "Mila" } })));
+    expect(await screen.findByText("Mila · Person · Front door")).toBeTruthy();
+  });
+
   it("keeps out what the filter does not want, and asks the server with the filter", async () => {
     navigation.search = "label=person&camera=front";
     const { client } = renderPage(<EventList />);
@@ -102,6 +166,8 @@ describe("EventList", () => {
     expect(within(dialog).getByText("9 s")).toBeTruthy();
     await userEvent.click(within(dialog).getByRole("button", { name: "Older event" }));
     expect(within(screen.getByRole("dialog")).getByText(/Car · Driveway/)).toBeTruthy();
+    await userEvent.keyboard("{ArrowRight}{ArrowLeft}"); // there is none older
+    expect(within(screen.getByRole("dialog")).getByText(/Person · Front door/)).toBeTruthy();
   });
 
   it("marks alerts, asks for them alone, and explains one rule by rule", async () => {
@@ -154,6 +220,8 @@ describe("EventList", () => {
     expect(asked).toHaveBeenCalledWith({ person: "p1", limit: "40" });
     act(() => putEvent(client, mockEvent({ id: "stranger", identity: { state: "unknown" } })));
     expect(await cards()).toHaveLength(1);
+    act(() => putEvent(client, mockEvent({ id: "a", revision: 3, identity: { state: "known", person_id: "p2", name: "Ben" } })));
+    await waitFor(() => expect(screen.queryByTestId("event")).toBeNull());
     await userEvent.selectOptions(await screen.findByRole("combobox", { name: "Person" }), "Strangers");
     expect(navigation.replace).toHaveBeenCalledWith("/events/?person=unknown", { scroll: false });
   });
@@ -209,6 +277,12 @@ describe("insertEvent", () => {
   it("keeps the order by start", () => {
     const ids = insertEvent(data, mockEvent({ id: "z", start: hour(5) })).pages[0]!.items.map((e) => e.id);
     expect(ids).toEqual(["a", "z"]);
+  });
+
+  it("finds the page, and leaves to the server what is not loaded yet", () => {
+    const two = { pages: [{ items: [mockEvent({ id: "a" })], next_cursor: "1" }, { items: [mockEvent({ id: "b", start: hour(4) })], next_cursor: "2" }], pageParams: [undefined, "1"] };
+    expect(insertEvent(two, mockEvent({ id: "m", start: hour(3) })).pages.map((p) => p.items.map((e) => e.id))).toEqual([["a"], ["m", "b"]]);
+    expect(insertEvent(two, mockEvent({ id: "z", start: hour(50) }))).toBe(two);
   });
 
   it("knows alerts and zones", () => {

@@ -5,11 +5,13 @@ import Link from "next/link";
 import { useRouter, useSearchParams } from "next/navigation";
 import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { HeaderSlot } from "@/components/HeaderSlot";
+import { NewEvents } from "@/components/NewEvents";
 import { Failure, Notice } from "@/components/Notice";
 import { Button, buttonClass } from "@/components/ui/button";
 import { Badge } from "@/components/ui/badge";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useBootstrap, useCameraName } from "@/hooks/use-bootstrap";
+import { useHeldBack } from "@/hooks/use-held-back";
 import { useHotkeys } from "@/hooks/use-hotkeys";
 import type { NvrEvent } from "@/lib/api/types";
 import { eventHref } from "@/lib/links";
@@ -23,7 +25,7 @@ import { FilterBar } from "./FilterBar";
 
 const grid = "grid grid-cols-[repeat(auto-fill,minmax(240px,1fr))] gap-3 max-sm:grid-cols-1 max-sm:gap-0";
 
-/** Page "Events": everything that happened, newest first, new ones appearing on top by themselves. */
+/** Page "Events": everything that happened, newest first, new ones appearing on top by themselves unless somebody reads. */
 export function EventList() {
   const router = useRouter();
   const params = useSearchParams();
@@ -33,7 +35,8 @@ export function EventList() {
   const name = useCameraName();
   const [open, setOpen] = useState<string>();
   const [focus, setFocus] = useState(-1);
-  const events = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
+  const known = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
+  const { shown: events, held, reveal, area, way } = useHeldBack(known, filterHref(filter), open !== undefined);
   const index = events?.findIndex((e) => e.id === open) ?? -1;
   const filtered = Object.values(filter).some(Boolean);
 
@@ -44,6 +47,14 @@ export function EventList() {
     a: () => router.replace(filterHref({ ...filter, alerts: filter.alerts ? undefined : "true" }), { scroll: false }),
     p: () => events?.[focus] && router.push(eventHref(events[focus])),
   });
+
+  const showNew = () => {
+    const main = area.ref.current?.closest("main");
+    setFocus(-1); // counts from the top, which is another event now
+    reveal();
+    main?.scrollTo?.({ top: 0 });
+    main?.focus({ preventScroll: true }); // the button goes away
+  };
 
   return (
     <div className="flex min-h-full flex-col">
@@ -56,7 +67,8 @@ export function EventList() {
         {query.isRefetching && events && <Badge>Updating</Badge>}
       </HeaderSlot>
       <div className="sticky top-0 z-10">
-        {boot ? <FilterBar boot={boot} filter={filter} onChange={(next) => router.replace(filterHref(next), { scroll: false })} /> : <div className="h-[49px] border-b border-line bg-surface" />}
+        {boot ? <FilterBar boot={boot} filter={filter} onChange={(next) => router.replace(filterHref(next), { scroll: false })} /> : <div className="h-[49px] border-b border-line max-sm:h-[61px] bg-surface" />}
+        <NewEvents count={held} onReveal={showNew} {...way} />
       </div>
       {query.isError && !events ? (
         <Failure error={query.error} retry={() => void query.refetch()} className="flex-1" />
@@ -65,10 +77,10 @@ export function EventList() {
       ) : events.length === 0 ? (
         <Empty filtered={filtered} alerts={filter.alerts === "true"} clear={() => router.replace("/events/")} />
       ) : (
-        <>
+        <div {...area}>
           <Days events={events} render={(event, i) => <EventCard key={event.id} event={event} cameraName={name(event.camera)} focused={i === focus} onOpen={() => setOpen(event.id)} />} />
           <More query={query} />
-        </>
+        </div>
       )}
       <EventDialog
         event={index >= 0 ? events?.[index] : undefined}

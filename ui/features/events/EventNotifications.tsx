@@ -6,7 +6,7 @@ import { Attempts, DeliveryItem } from "@/components/DeliveryItem";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
-import { useBootstrap } from "@/hooks/use-bootstrap";
+import { useBootstrap, useCameraName } from "@/hooks/use-bootstrap";
 import { sentence } from "@/lib/api/errors";
 import type { RouteVerdict } from "@/lib/api/plugin-types";
 import type { NvrEvent } from "@/lib/api/types";
@@ -14,11 +14,13 @@ import { cn } from "@/lib/cn";
 import { labelName } from "@/lib/format";
 import { whole } from "@/lib/notify";
 import { eventDeliveriesQuery, explainQuery } from "@/lib/queries/deliveries";
+import { eventTitle } from "./text";
 
 /** Who was told of an event, each attempt of it, and why others were not. */
 export function EventNotifications({ event }: { event: NvrEvent }) {
   const id = useId();
   const query = useQuery(eventDeliveriesQuery(event.id));
+  const camera = useCameraName();
   const admin = useBootstrap().data?.user.role === "admin";
   const [why, setWhy] = useState(false);
   const list = query.data ?? [];
@@ -48,7 +50,7 @@ export function EventNotifications({ event }: { event: NvrEvent }) {
       ) : (
         <ul className="border-t border-line">
           {list.map((d, i) => (
-            <DeliveryItem key={d.id} delivery={d} admin={admin} acknowledgeElsewhere={i > 0}>
+            <DeliveryItem key={d.id} delivery={d} admin={admin} acknowledgeElsewhere={i > 0} tells={`${eventTitle(event)} on ${camera(event.camera)}`}>
               <Attempts history={d.history} />
             </DeliveryItem>
           ))}

@@ -4,9 +4,12 @@ import { AnimatePresence } from "framer-motion";
 import * as m from "framer-motion/m";
 import { Activity } from "lucide-react";
 import Link from "next/link";
+import { useMemo, useRef } from "react";
+import { NewEvents } from "@/components/NewEvents";
 import { Failure, Notice } from "@/components/Notice";
 import { Skeleton } from "@/components/ui/skeleton";
 import { useCameraName } from "@/hooks/use-bootstrap";
+import { useHeldBack } from "@/hooks/use-held-back";
 import { cn } from "@/lib/cn";
 import { eventsQuery } from "@/lib/queries/events";
 import { withQuery } from "@/lib/base";
@@ -14,13 +17,23 @@ import { EventRow } from "./EventRow";
 
 const SHOWN = 30;
 
-/** The newest events, as they happen; of one camera or of all. */
+/** The newest events, as they happen unless somebody reads them; of one camera or of all. */
 export function EventRail({ camera, className }: { camera?: string; className?: string }) {
   const query = useInfiniteQuery(eventsQuery(camera ? { camera } : {}));
   const name = useCameraName();
-  const events = query.data?.pages.flatMap((page) => page.items).slice(0, SHOWN);
+  const known = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data]);
+  const { shown, held, reveal, area, way } = useHeldBack(known, camera ?? "");
+  const events = shown?.slice(0, SHOWN);
+  const section = useRef<HTMLElement>(null);
+  const showNew = () => {
+    reveal();
+    area.ref.current?.parentElement?.scrollTo?.({ top: 0 });
+    // On a phone it is the page that scrolls.
+    if ((section.current?.getBoundingClientRect().top ?? 0) < 0) section.current?.scrollIntoView();
+    section.current?.focus({ preventScroll: true });
+  };
   return (
-    <section aria-labelledby="latest-events" className={cn("flex min-h-0 flex-col bg-surface", className)}>
+    <section ref={section} tabIndex={-1} aria-labelledby="latest-events" className={cn("flex min-h-0 flex-col bg-surface outline-none", className)}>
       <div className="flex h-9 shrink-0 items-center justify-between border-b border-line pl-3 pr-1">
         <h2 id="latest-events" className="text-sm font-semibold">
           Latest events
@@ -28,6 +41,9 @@ export function EventRail({ camera, className }: { camera?: string; className?: 
         <Link href={withQuery("/events/", { camera })} prefetch={false} className="inline-flex h-8 items-center rounded-sm px-2 text-xs text-muted hover:text-fg">
           All events
         </Link>
+      </div>
+      <div className="max-md:sticky max-md:top-0 max-md:z-10">
+        <NewEvents count={held} onReveal={showNew} {...way} />
       </div>
       <div className="min-h-0 flex-1 md:overflow-y-auto">
         {query.isError && !events ? (
@@ -39,15 +55,17 @@ export function EventRail({ camera, className }: { camera?: string; className?: 
             What the cameras see appears here by itself.
           </Notice>
         ) : (
-          <ul aria-live="polite" aria-relevant="additions">
-            <AnimatePresence initial={false}>
-              {events.map((event) => (
-                <m.li key={event.id} initial={{ opacity: 0, y: -8 }} animate={{ opacity: 1, y: 0 }}>
-                  <EventRow event={event} cameraName={camera ? undefined : name(event.camera)} />
-                </m.li>
-              ))}
-            </AnimatePresence>
-          </ul>
+          <div {...area}>
+            <ul aria-live="polite" aria-relevant="additions">
+              <AnimatePresence initial={false}>
+                {events.map((event) => (
+                  <m.li key={event.id} initial={{ opacity: 0, y: -8 }} animate={{ opacity: 1, y: 0 }}>
+                    <EventRow event={event} cameraName={camera ? undefined : name(event.camera)} />
+                  </m.li>
+                ))}
+              </AnimatePresence>
+            </ul>
+          </div>
         )}
       </div>
     </section>

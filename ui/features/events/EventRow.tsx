@@ -18,7 +18,10 @@ export function EventRow({ event, cameraName }: { event: NvrEvent; cameraName?: 
   return (
     <Link href={eventHref(event)} prefetch={false} className="relative flex gap-2.5 border-b border-line py-2 pl-3 pr-2 outline-offset-[-2px] hover:bg-raised">
       <span aria-hidden className={cn("absolute inset-y-0 left-0 w-[3px]", severityEdge(event))} />
-      <EventThumb event={event} className="h-12 w-[84px]" />
+      <span className="relative block h-12 shrink-0">
+        <EventThumb event={event} className="h-12 w-[84px]" />
+        {alert && <AlertBadge severity={alert} compact className="absolute left-1 top-1" />}
+      </span>
       <span className="min-w-0 flex-1">
         <span className="flex items-center gap-1.5 font-medium">
           <EventIcon event={event} />
@@ -28,11 +31,9 @@ export function EventRow({ event, cameraName }: { event: NvrEvent; cameraName?: 
           </span>
           {score && <span className="text-xs font-normal text-muted">{score}</span>}
         </span>
-        <span className="mt-0.5 flex items-center gap-2 text-xs text-muted">
-          <span className="min-w-0 truncate">
-            {dateTime(Date.parse(event.start))} · {event.end ? eventLength(event, 0) : <Ongoing event={event} />}
-          </span>
-          {alert && <AlertBadge severity={alert} className="ml-auto" />}
+        <span className="mt-0.5 block truncate text-xs text-muted">
+          {/* when it began follows from how long it has lasted, and there is no room for both */}
+          {event.end ? `${dateTime(Date.parse(event.start))} · ${eventLength(event, 0)}` : <Ongoing event={event} />}
         </span>
       </span>
     </Link>

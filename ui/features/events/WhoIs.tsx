@@ -20,7 +20,7 @@ export function WhoText({ event }: { event: NvrEvent }) {
     return (
       <>
         {who.personId ? (
-          <Link href={personHref(who.personId)} prefetch={false} className="text-accent hover:underline">
+          <Link href={personHref(who.personId)} prefetch={false} className="text-accent underline underline-offset-2">
             {who.name}
           </Link>
         ) : (

@@ -22,7 +22,7 @@ import { now } from "@/lib/time/clock";
 import { HeatOverlay } from "./HeatOverlay";
 import { RangeFields, type SearchRange } from "./RangeFields";
 import { Results } from "./Results";
-import { Strip } from "./Strip";
+import { Strip, StripSkeleton } from "./Strip";
 
 /** Page "Motion search": when something moved in a part of a camera's picture. */
 export function MotionView() {
@@ -118,7 +118,7 @@ function Loaded({ camera, cameras, params }: { camera: Camera; cameras: Camera[]
           </CameraStill>
         </div>
         <Hint tool={drawing} problem={problem} empty={area.length === 0} onMiddle={() => setArea([[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]])} heat={heated && heat.isError ? sentence(heat.error) : undefined} />
-        {search.data && <Strip answer={search.data} now={now()} />}
+        {search.data ? <Strip answer={search.data} now={now()} /> : <StripSkeleton />}
       </div>
       <aside aria-label="Search" className="flex shrink-0 flex-col border-line bg-surface max-md:border-t md:w-80 md:overflow-y-auto md:border-l lg:w-96" aria-busy={search.isFetching}>
         <div className="border-b border-line p-3">

@@ -101,7 +101,7 @@ function Row({ camera, moment, drawn }: { camera: string; moment: Moment; drawn:
       href={timelineHref({ camera, t: moment.start - LEAD_MS, play: true })}
       prefetch={false}
       data-testid="moment"
-      className="flex gap-3 border-b border-line px-3 py-2 outline-offset-[-2px] [contain-intrinsic-size:auto_70px] [content-visibility:auto] hover:bg-raised"
+      className="flex gap-3 border-b border-line px-3 py-2 outline-offset-[-2px] [contain-intrinsic-size:auto_54px] [content-visibility:auto] hover:bg-raised"
     >
       <span className="grid h-[54px] w-24 shrink-0 place-items-center overflow-hidden rounded-sm bg-black">
         {place === undefined ? (
@@ -112,9 +112,9 @@ function Row({ camera, moment, drawn }: { camera: string; moment: Moment; drawn:
       </span>
       <span className="min-w-0 flex-1 self-center">
         <span className="block truncate font-medium">{dateTime(moment.start)}</span>
-        <span className="mt-0.5 flex items-center gap-2 text-xs text-muted">
+        <span className="mt-0.5 flex items-center gap-2 whitespace-nowrap text-xs text-muted">
           {duration(moment.end - moment.start)}
-          <span aria-hidden className="h-1.5 w-16 overflow-hidden rounded-full bg-overlay">
+          <span aria-hidden className="h-1.5 min-w-4 max-w-16 flex-1 overflow-hidden rounded-full bg-overlay">
             <span className="block h-full rounded-full bg-detection" style={{ width: `${Math.max(6, moment.share * 100)}%` }} />
           </span>
           <span>

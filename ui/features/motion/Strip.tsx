@@ -1,3 +1,4 @@
+import { Skeleton } from "@/components/ui/skeleton";
 import type { MotionSearch } from "@/lib/api/types";
 import { clock, dayLabel, isoDay } from "@/lib/time/zone";
 import { momentsOf } from "./moments";
@@ -23,6 +24,16 @@ export function Strip({ answer, now }: { answer: MotionSearch; now: number }) {
         <span>{day(from)}</span>
         <span>{day(to)}</span>
       </div>
+    </div>
+  );
+}
+
+/** Its place until the answer is there, so that nothing moves then. */
+export function StripSkeleton() {
+  return (
+    <div aria-hidden className="px-3 py-2">
+      <Skeleton className="h-7" />
+      <div className="mt-1 text-2xs">&nbsp;</div>
     </div>
   );
 }

@@ -1,7 +1,9 @@
 "use client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { BellRing, Send } from "lucide-react";
+import Link from "next/link";
 import { useEffect, useState } from "react";
+import { Command } from "@/components/Command";
 import { Failure } from "@/components/Notice";
 import { Section } from "@/components/Section";
 import { Badge } from "@/components/ui/badge";
@@ -48,12 +50,17 @@ function NoKey() {
       <p className="text-muted">
         {admin ? (
           <>
-            Add a notifier by the plugin Push with the service webpush. <code className="font-mono text-xs">notifiers vapid</code>, beside the nightjar program in its folder plugins, makes its pair of keys.
+            On the{" "}
+            <Link href="/system/plugins/" prefetch={false} className="text-accent underline underline-offset-2">
+              Plugins page
+            </Link>
+            , add a notifier of the plugin Push and choose the service webpush. It asks for a pair of keys, by which browsers know that an alert comes from here. This makes a pair; run it on the recorder, in the folder of the nightjar program:
           </>
         ) : (
           "Ask an administrator to add one: the plugin Push with the service webpush."
         )}
       </p>
+      {admin && <Command>plugins/notifiers vapid</Command>}
     </div>
   );
 }

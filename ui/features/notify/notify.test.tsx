@@ -108,7 +108,7 @@ describe("RouteList", () => {
 describe("DeliveryHistory", () => {
   it("asks for the chosen state, shows each attempt on demand, and tries again", async () => {
     renderPage(<DeliveryHistory admin />);
-    expect((await screen.findByTestId("delivery")).textContent).toContain("No such chat.");
+    expect((await screen.findByTestId("delivery")).textContent).toContain("As it began · high alert · route night. No such chat.");
     expect(await screen.findByText(/2 waiting, 1 held on purpose/)).toBeTruthy();
     await userEvent.click(screen.getByText("2 attempts"));
     expect(await screen.findAllByText(/no such chat/i)).toHaveLength(2);

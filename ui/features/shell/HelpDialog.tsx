@@ -81,7 +81,7 @@ const groups: { title: string; keys: [string[], string][] }[] = [
 
 export function HelpDialog({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
   return (
-    <Dialog open={open} onOpenChange={onOpenChange} title="Keyboard shortcuts" description="Keys by page" className="sm:max-w-2xl">
+    <Dialog open={open} onOpenChange={onOpenChange} title="Keyboard shortcuts" description="Keys by page" toRead className="sm:max-w-2xl">
       <div className="columns-1 gap-8 p-4 sm:columns-2">
         {groups.map((group) => (
           <section key={group.title} className="mb-5 break-inside-avoid">

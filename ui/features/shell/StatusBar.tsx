@@ -9,6 +9,7 @@ import { bytes } from "@/lib/format";
 import { cn } from "@/lib/cn";
 import { clock, dayName, zoneName } from "@/lib/time/zone";
 import { ModeControl } from "./ModeControl";
+import { POLL_MS } from "./use-live-data";
 
 /** Right end of the top bar: is the data live, how full is the disk, what time is it at the site. */
 export function StatusBar() {
@@ -33,7 +34,7 @@ function Away() {
   }, [status]);
   if (!late) return null;
   return (
-    <span role="status" className="inline-flex h-7 items-center gap-1.5 rounded-md border border-detection/40 bg-detection/10 px-2 text-xs text-detection">
+    <span role="status" title={`The connection that brings news was lost. Until it is back, pages ask every ${POLL_MS / 1000} seconds.`} className="inline-flex h-7 items-center gap-1.5 rounded-md border border-detection/40 bg-detection/10 px-2 text-xs text-detection">
       <Unplug className="size-3.5" aria-hidden />
       <span className="max-sm:sr-only">Not live, reconnecting</span>
     </span>

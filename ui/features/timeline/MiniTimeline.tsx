@@ -5,12 +5,15 @@ import { useBootstrap } from "@/hooks/use-bootstrap";
 import { cn } from "@/lib/cn";
 import { timelineHref } from "@/lib/links";
 import { now } from "@/lib/time/clock";
+import type { Mark } from "./paint";
 import { TimelineCanvas } from "./TimelineCanvas";
+import { useAlerts } from "./use-alerts";
 import { useTimelineData } from "./use-timeline-data";
 import { ViewStore } from "./view-store";
 
 const SPAN = 6 * 3_600_000;
 const ROW = 24;
+const noMarks = new Map<string, Mark[]>();
 /** A view that ends this close to now is meant to move on with it. */
 const FOLLOW_MS = 120_000;
 
@@ -20,7 +23,7 @@ export function MiniTimeline({ className }: { className?: string }) {
   const router = useRouter();
   const [store] = useState(() => new ViewStore({ t0: now() - SPAN * 0.99, span: SPAN, width: 1 }, now));
   const ids = useMemo(() => cameras?.map((c) => c.id) ?? [], [cameras]);
-  const { rows } = useTimelineData(ids, store);
+  const { rows, marks } = useAlerts(useTimelineData(ids, store).rows, noMarks);
   useEffect(() => {
     const timer = setInterval(() => {
       const view = store.get();
@@ -35,6 +38,7 @@ export function MiniTimeline({ className }: { className?: string }) {
       <TimelineCanvas
         cameras={cameras}
         rows={rows}
+        marks={marks}
         store={store}
         rowHeight={ROW}
         labels="side"

@@ -63,27 +63,40 @@ function isOf(persons: string[], { identity }: NvrEvent): boolean {
   return identity?.state !== undefined && (persons.includes(identity.state) || (identity.person_id !== undefined && persons.includes(identity.person_id)));
 }
 
+type EventList = InfiniteData<EventPage, string | undefined>;
+
+const revised = (data: EventList, id: string, change: (held: NvrEvent) => NvrEvent[]): EventList => ({ ...data, pages: data.pages.map((p) => ({ ...p, items: p.items.flatMap((e) => (e.id === id ? change(e) : [e])) })) });
+
 /** Inserts or replaces one event in a list that is sorted newest first; an older revision than the one held is ignored. */
-export function insertEvent(data: InfiniteData<EventPage, string | undefined>, event: NvrEvent): InfiniteData<EventPage, string | undefined> {
+export function insertEvent(data: EventList, event: NvrEvent): EventList {
   const held = data.pages.flatMap((p) => p.items).find((e) => e.id === event.id);
-  if (held) {
-    if (held.revision > event.revision) return data;
-    return { ...data, pages: data.pages.map((p) => ({ ...p, items: p.items.map((e) => (e.id === event.id ? event : e)) })) };
-  }
-  const [first, ...rest] = data.pages;
-  if (!first) return data;
+  if (held) return held.revision > event.revision ? data : revised(data, event.id, () => [event]);
   const time = Date.parse(event.start);
-  const at = first.items.findIndex((e) => Date.parse(e.start) < time);
-  const place = at < 0 ? first.items.length : at;
-  return { ...data, pages: [{ ...first, items: first.items.toSpliced(place, 0, event) }, ...rest] };
+  const [page, at] = placeOf(data.pages, time);
+  if (page < 0) return data;
+  return { ...data, pages: data.pages.map((p, i) => (i === page ? { ...p, items: p.items.toSpliced(at, 0, event) } : p)) };
 }
 
-/** Brings an event from the socket into every list it belongs to. */
-export function putEvent(client: QueryClient, event: NvrEvent): void {
-  for (const [key, data] of client.getQueriesData<InfiniteData<EventPage, string | undefined>>({ queryKey: ["events", "list"] })) {
-    const filter = key[2] as EventFilter; // keys.list is the only writer of these keys
-    if (data && matches(filter, event)) client.setQueryData(key, insertEvent(data, event));
+/** Page and index of an event that began at `time`; page −1 where it belongs to what is not loaded yet. */
+function placeOf(pages: readonly EventPage[], time: number): [page: number, at: number] {
+  for (const [page, { items }] of pages.entries()) {
+    const at = items.findIndex((e) => Date.parse(e.start) < time);
+    if (at >= 0) return [page, at];
   }
+  const last = pages.at(-1);
+  return !last || last.next_cursor ? [-1, 0] : [pages.length - 1, last.items.length];
+}
+
+/** Brings an event from the socket into every list it belongs to, and out of those it does not belong to any more. */
+export function putEvent(client: QueryClient, event: NvrEvent): void {
+  for (const [key, data] of client.getQueriesData<EventList>({ queryKey: ["events", "list"] })) {
+    const filter = key[2] as EventFilter; // keys.list is the only writer of these keys
+    if (!data) continue;
+    if (matches(filter, event)) client.setQueryData(key, insertEvent(data, event));
+    else if (data.pages.some((p) => p.items.some((e) => e.id === event.id && e.revision <= event.revision))) client.setQueryData(key, revised(data, event.id, () => []));
+  }
+  // Messages leave the path out, as lists do.
+  client.setQueriesData<NvrEvent>({ queryKey: ["events", "one", event.id] }, (held) => (held && held.revision < event.revision ? { ...held, ...event, path: held.path } : held));
 }
 
 export function refetchEvents(client: QueryClient): Promise<void> {

@@ -1,8 +1,9 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { api } from "../api/client";
-import type { TimelinePayload } from "../api/types";
+import type { NvrEvent, TimelinePayload } from "../api/types";
 import { withQuery } from "../base";
 import { decodeTimeline, type TimelineDay } from "../timeline/decode";
+import { putIntoDay } from "../timeline/patch";
 import { now } from "../time/clock";
 import { addDays } from "../time/zone";
 
@@ -43,7 +44,16 @@ export function refetchTimeline(client: QueryClient): Promise<void> {
   return client.invalidateQueries({ queryKey: keys.all });
 }
 
-/** Asks again for days that are not over; called when an event begins or ends. */
+/** Brings an event from the socket into every day that shows it, so that none of them has to be fetched for it. */
+export function putIntoTimeline(client: QueryClient, event: NvrEvent): void {
+  for (const [key, day] of client.getQueriesData<TimelineDay>({ queryKey: keys.all })) {
+    const next = day && putIntoDay(day, event);
+    // Only what changed: writing to the cache puts off the query's own refetch.
+    if (next !== day) client.setQueryData(key, next);
+  }
+}
+
+/** Asks again for days that are not over: their recordings and gaps have grown. */
 export function refetchToday(client: QueryClient): Promise<void> {
   const edge = now();
   return client.invalidateQueries({ queryKey: keys.all, predicate: ({ queryKey: [, , day, bucket] }) => typeof day === "number" && bucket === undefined && addDays(day, 1) > edge });

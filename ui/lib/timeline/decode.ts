@@ -85,7 +85,7 @@ function ranges(starts: readonly number[], durations: readonly number[], origin:
   return { start, end };
 }
 
-function runningMax(values: Float64Array): Float64Array {
+export function runningMax(values: Float64Array): Float64Array {
   const out = new Float64Array(values.length);
   let max = -Infinity;
   for (let i = 0; i < values.length; i++) out[i] = max = Math.max(max, values[i]!);
