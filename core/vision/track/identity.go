@@ -203,12 +203,15 @@ func (t *Tracker) adopt(o *object, now time.Time) {
 
 // memory is how long an object may be missing. Who vanished inside the picture is waited for longer: who looks like that is him.
 func (t *Tracker) memory(o *object) time.Duration {
-	b := o.whole.box
-	inside := b.X >= edge && b.Y >= edge && b.X+b.W <= 1-edge && b.Y+b.H <= 1-edge
-	if o.confirmed && o.look.views >= knownViews && inside {
+	if o.confirmed && o.look.views >= knownViews && offEdge(o.whole.box) && offEdge(o.box) {
 		return max(lostMemory, t.cfg.MaxMissing)
 	}
 	return t.cfg.MaxMissing
+}
+
+// offEdge reports whether a box ends before the edges of the picture.
+func offEdge(b nvr.Box) bool {
+	return b.X >= edge && b.Y >= edge && b.X+b.W <= 1-edge && b.Y+b.H <= 1-edge
 }
 
 // lost reports whether an object is missing for so long that its place says nothing any more: only by its look it is known again.

@@ -188,6 +188,24 @@ func TestIdentityBehindSign(t *testing.T) {
 	}
 }
 
+// Who walks out of the picture is not waited for as if he hid inside it.
+func TestWalkingOutIsNoHiding(t *testing.T) {
+	for _, last := range []float64{0.99, 0.94} { // cut off by the edge, and whole when seen last
+		s, r := newScene(1), newRun(t, Config{})
+		for x := last - 0.12; x <= last+0.001; x += 0.004 {
+			at := box(x, 0.5, 0.06, 0.3)
+			at.W = min(at.W, 1-at.X)
+			s.look(r, who{at, red})
+		}
+		for range 6 * time.Second / frame {
+			s.look(r)
+		}
+		if r.tr.Len() != 0 {
+			t.Errorf("seen last at %v: he is still waited for after 6 s", last)
+		}
+	}
+}
+
 // Who was lost in a group and comes out of it beside somebody cannot be looked at alone: he is taken for the one who was lost.
 func TestIdentityBesideSomebody(t *testing.T) {
 	s, r := newScene(1), newRun(t, Config{})
