@@ -11,9 +11,9 @@ import (
 )
 
 // newTestIngest returns the first half of a pipeline without the second: nobody takes what it picks.
-func newTestIngest(t *testing.T) *ingest {
+func newTestIngest(t *testing.T, cfg Config, hub *media.Hub) *ingest {
 	t.Helper()
-	cam, err := New(Config{Camera: "door"}, media.NewHub(), Shared{Decoders: make(chan struct{}, 1)}, newRecorder(), quiet())
+	cam, err := New(cfg, hub, Shared{Decoders: make(chan struct{}, 1)}, newRecorder(), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func feed(t *testing.T, in *ingest, units ...*media.AccessUnit) {
 
 // While nothing is analysed one frame waits, the newest; all before it are dropped and counted.
 func TestIngestDropsTheOldestAndCounts(t *testing.T) {
-	in := newTestIngest(t)
+	in := newTestIngest(t, Config{Camera: "door"}, media.NewHub())
 	units := footage.Load(t, "counter_sub.mp4", 15)[:46]
 	feed(t, in, units...) // 3 s at 15 per second, of which 5 per second are picked
 	s := in.Stats()
@@ -114,7 +114,7 @@ func TestIngestBoundsItsLag(t *testing.T) {
 	var first, last time.Time
 	var worst time.Duration
 	shown, jumps, burst := 0, 0, false
-	cam, err := New(Config{Camera: "door", FPS: 15, Frames: func(f *decode.Frame) { // a picture took as long as four come
+	in := newTestIngest(t, Config{Camera: "door", FPS: 15, Frames: func(f *decode.Frame) { // a picture took as long as four come
 		worst = max(worst, newest.Sub(f.Time))
 		if shown++; !last.IsZero() && f.Time.Sub(last) > time.Second/2 {
 			jumps++
@@ -125,19 +125,9 @@ func TestIngestBoundsItsLag(t *testing.T) {
 		if last = f.Time; published < total {
 			publish(4)
 		}
-	}}, hub, Shared{Decoders: make(chan struct{}, 1)}, newRecorder(), quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	box := newMailbox()
-	in, err := newIngest(cam, box)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer box.close()
-	defer in.close()
+	}}, hub)
 	publish(gop) // the reader's burst, which is there to be caught up with
-	reader := hub.Subscribe(media.ReaderOptions{Capacity: readerUnits, Burst: true, DropQueued: true, MaxLag: cam.cfg.MaxLag})
+	reader := hub.Subscribe(media.ReaderOptions{Capacity: readerUnits, Burst: true, DropQueued: true, MaxLag: in.cfg.MaxLag})
 	defer reader.Close()
 	in.late, in.now = reader.Late, func() time.Time { return newest } // what is published comes as time goes by
 	publish(45)
@@ -166,14 +156,14 @@ func TestIngestBoundsItsLag(t *testing.T) {
 	if behind := newest.Sub(last); jumps < 5 || shown < 100 || behind > 10*time.Second {
 		t.Errorf("%d pictures with %d jumps, the last %v before the end", shown, jumps, behind)
 	}
-	if lost, want := cam.Stats().Dropped, published-shown; lost == 0 || int(lost) != want { //nolint:gosec // a few thousand
+	if lost, want := in.Stats().Dropped, published-shown; lost == 0 || int(lost) != want { //nolint:gosec // a few thousand
 		t.Errorf("%d lost by the figures, %d were not shown", lost, want)
 	}
 }
 
 // What comes in one go after the network stalled is decoded, every picture of it: that is not what being slow means.
 func TestIngestCatchesUpAfterAStall(t *testing.T) {
-	in := newTestIngest(t)
+	in := newTestIngest(t, Config{Camera: "door"}, media.NewHub())
 	hub := media.NewHub()
 	reader := hub.Subscribe(media.ReaderOptions{Capacity: readerUnits, DropQueued: true, MaxLag: in.cfg.MaxLag})
 	defer reader.Close()
@@ -195,7 +185,7 @@ func TestIngestCatchesUpAfterAStall(t *testing.T) {
 
 // After units were left out nothing is decoded until the next key frame; pictures from broken references are never shown.
 func TestIngestWaitsForAKeyFrameAfterAPause(t *testing.T) {
-	in := newTestIngest(t)
+	in := newTestIngest(t, Config{Camera: "door"}, media.NewHub())
 	units := footage.Load(t, "counter_sub.mp4", 15)
 	next := 1
 	for !units[next].Key {
@@ -219,7 +209,7 @@ func TestIngestWaitsForAKeyFrameAfterAPause(t *testing.T) {
 
 // A camera whose clock jumps back by an hour goes on being watched.
 func TestIngestFollowsAClockThatJumpsBack(t *testing.T) {
-	in := newTestIngest(t)
+	in := newTestIngest(t, Config{Camera: "door"}, media.NewHub())
 	units := footage.Load(t, "counter_sub.mp4", 15)[:30]
 	const hour = 3600 * 90000
 	for _, jump := range []int64{2 * hour, hour, 3 * hour} {

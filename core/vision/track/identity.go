@@ -1,7 +1,6 @@
 package track
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -71,7 +70,7 @@ func (t *Tracker) gather(o *object, now time.Time) {
 		}
 		seen := p.last.Equal(now)
 		touch := common(p.box, o.box) > meets*min(o.box.Area(), p.box.Area())
-		if !touch && (seen || !p.confirmed || p.look.views == 0 || o.hits > 3 || t.apartFrom(p, o) >= min(0.5+now.Sub(p.whole.at).Seconds(), lostReach)) {
+		if !touch && (seen || !p.confirmed || p.look.views == 0 || o.hits > 3 || t.shift(p.whole.box, o.box) >= min(0.5+now.Sub(p.whole.at).Seconds(), lostReach)) {
 			continue
 		}
 		o.meet(p)
@@ -89,14 +88,6 @@ func crowded(o *object, found []nvr.Detection) bool {
 		}
 	}
 	return false
-}
-
-// apartFrom is the distance of o from where p was seen whole, in the longer side of o.
-func (t *Tracker) apartFrom(p, o *object) float64 {
-	aspect := float64(t.aspect)
-	dx := float64(o.box.X + o.box.W/2 - p.whole.box.X - p.whole.box.W/2)
-	dy := float64(o.box.Y + o.box.H/2 - p.whole.box.Y - p.whole.box.H/2)
-	return math.Hypot(dx*aspect, dy) / math.Max(float64(o.box.W)*aspect, float64(o.box.H))
 }
 
 func (o *object) meet(p *object) {
@@ -192,7 +183,7 @@ func (t *Tracker) adopt(o *object, now time.Time) {
 		if !p.confirmed || p.missing.IsZero() || p.look.views == 0 || o.recent.views > 0 && p.look.unlike(&o.recent) > otherLook {
 			continue
 		}
-		if far := t.apartFrom(p, o); far < least {
+		if far := t.shift(p.whole.box, o.box); far < least {
 			lost, least = p, far
 		}
 	}

@@ -73,15 +73,22 @@ func (t *Tracker) astray(o *object, d nvr.Detection, now time.Time) float64 {
 		return impossible
 	}
 	gone := now.Sub(o.whole.at).Seconds()
-	aspect := float64(t.aspect)
-	unit := max(float64(d.Box.W)*aspect, float64(d.Box.H))
-	dx := float64(d.Box.X+d.Box.W/2) - float64(b.X+b.W/2)
-	dy := float64(d.Box.Y+d.Box.H/2) - float64(b.Y+b.H/2)
-	far := min(math.Hypot(dx*aspect, dy), math.Hypot((dx-o.whole.vx*gone)*aspect, dy-o.whole.vy*gone)) / unit
+	on := b // where it would be
+	on.X += float32(o.whole.vx * gone)
+	on.Y += float32(o.whole.vy * gone)
+	far := min(t.shift(b, d.Box), t.shift(on, d.Box))
 	if far > 0.3+0.3*gone {
 		return impossible
 	}
 	return far
+}
+
+// shift is the distance of the middles of two boxes, in the longer side of the second.
+func (t *Tracker) shift(from, to nvr.Box) float64 {
+	aspect := float64(t.aspect)
+	dx := float64(to.X+to.W/2) - float64(from.X+from.W/2)
+	dy := float64(to.Y+to.H/2) - float64(from.Y+from.H/2)
+	return math.Hypot(dx*aspect, dy) / max(float64(to.W)*aspect, float64(to.H))
 }
 
 func similar(a, b, factor float32) bool { return a <= b*factor && b <= a*factor }
